@@ -1,0 +1,19 @@
+//! Algorithms by JOSE name, random numbers, and memory that forgets.
+//!
+//! The only crate (with `pki` for X.509) that names a cryptography library. Everything here is a
+//! thin, typed door to aws-lc-rs: no primitive is written by hand.
+
+pub mod aead;
+pub mod digest;
+mod error;
+pub mod jws;
+pub mod kdf;
+pub mod mac;
+pub mod process;
+pub mod random;
+mod secret;
+pub mod sign;
+
+pub use error::CryptoError;
+pub use mac::MacKey;
+pub use secret::{SecretBytes, SymmetricKey};

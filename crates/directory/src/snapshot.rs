@@ -1,0 +1,347 @@
+//! The directory as of one revision.
+
+use std::sync::Arc;
+
+use imbl::HashMap;
+use strongroom_crypto::sign::RsaSigningKey;
+use strongroom_model::{
+    Assignments, ClientId, PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId,
+    RoleDefinition, RoleDefinitionId, Scope, SubscriptionId, TenantId, VaultResource,
+};
+use strongroom_seal::DataKeys;
+use strongroom_store::{Revision, layout};
+
+use crate::row::{DirectoryRow, TokenKeyRow, open_row};
+use crate::{
+    Application, DirectoryError, Group, Installation, ResourceGroup, Subscription, Tenant,
+    TokenKey, TrustedIssuer,
+};
+
+/// How deep groups may lie in groups.
+const MAX_GROUP_DEPTH: usize = 8;
+
+/// A vault, with its scope at hand.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    /// The resource.
+    pub resource: Arc<VaultResource>,
+    /// Its scope.
+    pub scope: Scope,
+}
+
+/// An immutable view of the whole directory. Cheap to clone: the maps share their structure.
+#[derive(Clone)]
+pub struct Directory {
+    revision: Revision,
+    installation: Option<Arc<Installation>>,
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    subscriptions: HashMap<SubscriptionId, Arc<Subscription>>,
+    resource_groups: HashMap<Vec<u8>, Arc<ResourceGroup>>,
+    vaults: HashMap<String, Arc<Vault>>,
+    applications: HashMap<ClientId, Arc<Application>>,
+    applications_by_object: HashMap<PrincipalId, ClientId>,
+    groups: HashMap<PrincipalId, Arc<Group>>,
+    memberships: HashMap<PrincipalId, Vec<PrincipalId>>,
+    assignments: HashMap<RoleAssignmentId, Arc<RoleAssignment>>,
+    assignments_of: HashMap<PrincipalId, Vec<Arc<RoleAssignment>>>,
+    roles: Arc<[RoleDefinition]>,
+    token_keys: Vec<TokenKey>,
+    issuers: Vec<Arc<TrustedIssuer>>,
+}
+
+impl Directory {
+    pub(crate) fn empty(roles: Arc<[RoleDefinition]>) -> Self {
+        Self {
+            revision: Revision(0),
+            installation: None,
+            tenants: HashMap::new(),
+            subscriptions: HashMap::new(),
+            resource_groups: HashMap::new(),
+            vaults: HashMap::new(),
+            applications: HashMap::new(),
+            applications_by_object: HashMap::new(),
+            groups: HashMap::new(),
+            memberships: HashMap::new(),
+            assignments: HashMap::new(),
+            assignments_of: HashMap::new(),
+            roles,
+            token_keys: Vec::new(),
+            issuers: Vec::new(),
+        }
+    }
+
+    /// The newest directory change that this view contains.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The installation; `None` only before its set-up.
+    pub fn installation(&self) -> Option<&Arc<Installation>> {
+        self.installation.as_ref()
+    }
+
+    /// A tenant.
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(&id)
+    }
+
+    /// A subscription.
+    pub fn subscription(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
+        self.subscriptions.get(&id)
+    }
+
+    /// All subscriptions, in no order.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.subscriptions.values()
+    }
+
+    /// A resource group, its name in any case.
+    pub fn resource_group(
+        &self,
+        subscription: SubscriptionId,
+        name: &ResourceGroupName,
+    ) -> Option<&Arc<ResourceGroup>> {
+        let folded = name.as_str().to_ascii_lowercase();
+        self.resource_groups.get([subscription.as_bytes(), folded.as_bytes()].concat().as_slice())
+    }
+
+    /// All resource groups, in no order.
+    pub fn resource_groups(&self) -> impl Iterator<Item = &Arc<ResourceGroup>> {
+        self.resource_groups.values()
+    }
+
+    /// A vault by its folded name.
+    pub fn vault(&self, folded: &str) -> Option<&Arc<Vault>> {
+        self.vaults.get(folded)
+    }
+
+    /// All vaults, in no order.
+    pub fn vaults(&self) -> impl Iterator<Item = &Arc<Vault>> {
+        self.vaults.values()
+    }
+
+    /// An application by its client id.
+    pub fn application(&self, client_id: ClientId) -> Option<&Arc<Application>> {
+        self.applications.get(&client_id)
+    }
+
+    /// An application by its service principal's object id.
+    pub fn application_by_object(&self, object_id: PrincipalId) -> Option<&Arc<Application>> {
+        self.applications.get(self.applications_by_object.get(&object_id)?)
+    }
+
+    /// All applications, in no order.
+    pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
+        self.applications.values()
+    }
+
+    /// The groups that a principal belongs to, directly or through groups.
+    pub fn groups_of(&self, principal: PrincipalId) -> Vec<PrincipalId> {
+        let mut found: Vec<PrincipalId> = Vec::new();
+        let mut frontier = vec![principal];
+        for _ in 0..MAX_GROUP_DEPTH {
+            let next: Vec<PrincipalId> = frontier
+                .iter()
+                .filter_map(|member| self.memberships.get(member))
+                .flatten()
+                .copied()
+                .filter(|group| !found.contains(group))
+                .collect();
+            found.extend(&next);
+            frontier = next;
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// A role assignment.
+    pub fn assignment(&self, id: RoleAssignmentId) -> Option<&Arc<RoleAssignment>> {
+        self.assignments.get(&id)
+    }
+
+    /// All role assignments, in no order.
+    pub fn assignments(&self) -> impl Iterator<Item = &Arc<RoleAssignment>> {
+        self.assignments.values()
+    }
+
+    /// The token-signing keys, oldest first.
+    pub fn token_keys(&self) -> &[TokenKey] {
+        &self.token_keys
+    }
+
+    /// The external issuers whose tokens are accepted.
+    pub fn trusted_issuers(&self) -> &[Arc<TrustedIssuer>] {
+        &self.issuers
+    }
+
+    pub(crate) fn roles(&self) -> Arc<[RoleDefinition]> {
+        Arc::clone(&self.roles)
+    }
+
+    pub(crate) fn reach(&mut self, revision: Revision) {
+        self.revision = self.revision.max(revision);
+    }
+
+    /// The view after one change.
+    pub(crate) fn apply(
+        &mut self,
+        keys: &DataKeys,
+        revision: Revision,
+        key: &[u8],
+        sealed: Option<&[u8]>,
+    ) -> Result<(), DirectoryError> {
+        self.revision = self.revision.max(revision);
+        let rest = key.strip_prefix(layout::DIRECTORY).unwrap_or(key);
+        let Some(slash) = rest.iter().position(|b| *b == b'/') else { return Ok(()) };
+        let (row_type, id) = (&rest[..slash], &rest[slash + 1..]);
+        let row = Row { keys, id, sealed };
+        match std::str::from_utf8(row_type).unwrap_or_default() {
+            Installation::TYPE => self.installation = row.open()?.map(Arc::new),
+            Tenant::TYPE => keep(&mut self.tenants, row.uuid().map(TenantId), row.open()?),
+            Subscription::TYPE => {
+                keep(&mut self.subscriptions, row.uuid().map(SubscriptionId), row.open()?);
+            }
+            ResourceGroup::TYPE => {
+                keep(&mut self.resource_groups, Some(id.to_vec()), row.open()?);
+            }
+            VaultResource::TYPE => self.apply_vault(id, row.open()?),
+            Application::TYPE => self.apply_application(row.uuid().map(ClientId), row.open()?),
+            Group::TYPE => self.apply_group(row.uuid().map(PrincipalId), row.open()?),
+            RoleAssignment::TYPE => {
+                self.apply_assignment(row.uuid().map(RoleAssignmentId), row.open()?);
+            }
+            TokenKeyRow::TYPE => self.apply_token_key(id, row.open()?)?,
+            TrustedIssuer::TYPE => self.apply_issuer(id, row.open()?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_vault(&mut self, id: &[u8], row: Option<VaultResource>) {
+        let folded = String::from_utf8_lossy(id).into_owned();
+        match row {
+            Some(resource) => {
+                let scope = resource.scope();
+                let vault = Vault { resource: Arc::new(resource), scope };
+                self.vaults.insert(folded, Arc::new(vault));
+            }
+            None => {
+                self.vaults.remove(&folded);
+            }
+        }
+    }
+
+    fn apply_application(&mut self, id: Option<ClientId>, row: Option<Application>) {
+        let Some(id) = id else { return };
+        if let Some(old) = self.applications.remove(&id) {
+            self.applications_by_object.remove(&old.object_id);
+        }
+        if let Some(application) = row {
+            self.applications_by_object.insert(application.object_id, id);
+            self.applications.insert(id, Arc::new(application));
+        }
+    }
+
+    fn apply_group(&mut self, id: Option<PrincipalId>, row: Option<Group>) {
+        let Some(id) = id else { return };
+        if let Some(old) = self.groups.remove(&id) {
+            for member in &old.members {
+                if let Some(groups) = self.memberships.get_mut(member) {
+                    groups.retain(|group| *group != id);
+                }
+            }
+        }
+        if let Some(group) = row {
+            for member in &group.members {
+                self.memberships.entry(*member).or_default().push(id);
+            }
+            self.groups.insert(id, Arc::new(group));
+        }
+    }
+
+    fn apply_assignment(&mut self, id: Option<RoleAssignmentId>, row: Option<RoleAssignment>) {
+        let Some(id) = id else { return };
+        if let Some(old) = self.assignments.remove(&id)
+            && let Some(of) = self.assignments_of.get_mut(&old.principal)
+        {
+            of.retain(|assignment| assignment.id != id);
+        }
+        if let Some(assignment) = row {
+            let assignment = Arc::new(assignment);
+            self.assignments_of
+                .entry(assignment.principal)
+                .or_default()
+                .push(Arc::clone(&assignment));
+            self.assignments.insert(id, assignment);
+        }
+    }
+
+    fn apply_token_key(
+        &mut self,
+        id: &[u8],
+        row: Option<TokenKeyRow>,
+    ) -> Result<(), DirectoryError> {
+        self.token_keys.retain(|key| key.kid.as_bytes() != id);
+        if let Some(row) = row {
+            let key = RsaSigningKey::from_pkcs8(&row.pkcs8)
+                .map_err(|_| DirectoryError::Malformed(TokenKeyRow::TYPE.into()))?;
+            self.token_keys.push(TokenKey {
+                kid: row.kid,
+                key: Arc::new(key),
+                created: row.created,
+                signs_from: row.signs_from,
+                expires: row.expires,
+            });
+            self.token_keys.sort_by_key(|key| key.signs_from);
+        }
+        Ok(())
+    }
+
+    fn apply_issuer(&mut self, id: &[u8], row: Option<TrustedIssuer>) {
+        self.issuers.retain(|issuer| issuer.issuer.as_bytes() != id);
+        self.issuers.extend(row.map(Arc::new));
+    }
+}
+
+impl Assignments for Directory {
+    fn of(&self, principal: PrincipalId) -> &[Arc<RoleAssignment>] {
+        self.assignments_of.get(&principal).map_or(&[], Vec::as_slice)
+    }
+
+    fn role(&self, id: RoleDefinitionId) -> Option<&RoleDefinition> {
+        self.roles.iter().find(|role| role.id == id)
+    }
+}
+
+/// A row as it comes from the store: sealed, or deleted.
+struct Row<'a> {
+    keys: &'a DataKeys,
+    id: &'a [u8],
+    sealed: Option<&'a [u8]>,
+}
+
+impl Row<'_> {
+    fn open<R: DirectoryRow>(&self) -> Result<Option<R>, DirectoryError> {
+        self.sealed.map(|sealed| open_row(self.keys, self.id, sealed)).transpose()
+    }
+
+    fn uuid(&self) -> Option<uuid::Uuid> {
+        uuid::Uuid::from_slice(self.id).ok()
+    }
+}
+
+fn keep<K, V>(map: &mut HashMap<K, Arc<V>>, id: Option<K>, row: Option<V>)
+where
+    K: Clone + Eq + std::hash::Hash,
+{
+    match (id, row) {
+        (Some(id), Some(row)) => {
+            map.insert(id, Arc::new(row));
+        }
+        (Some(id), None) => {
+            map.remove(&id);
+        }
+        (None, _) => {}
+    }
+}

@@ -1,0 +1,46 @@
+//! Names, versions, attributes, lifecycle: the pure rules of a vault. No I/O, no clock.
+//!
+//! Everything here is a value or a pure function of values. The current time is always an
+//! argument, so a test can travel in it and two nodes decide alike.
+
+pub mod action;
+pub mod attributes;
+pub mod caller;
+pub mod context;
+pub mod endpoints;
+mod error;
+pub mod ids;
+pub mod lifecycle;
+pub mod name;
+pub mod object;
+pub mod operation;
+pub mod recovery;
+pub mod role;
+pub mod scope;
+pub mod secrets;
+pub mod tags;
+pub mod time;
+pub mod vault;
+pub mod version;
+
+pub use action::{DataAction, DataActions};
+pub use attributes::{Attributes, AttributesChange};
+pub use caller::{Caller, IdentityType};
+pub use context::{ConnectionInfo, RequestContext};
+pub use endpoints::{Endpoints, Host};
+pub use error::ModelError;
+pub use ids::{
+    ClientId, CredentialId, IncarnationId, InstallationId, PrincipalId, RequestId,
+    RoleAssignmentId, RoleDefinitionId, SubscriptionId, TenantId, VaultId,
+};
+pub use name::{ObjectName, ResourceGroupName, VaultName};
+pub use object::{Head, Kind, State, VersionRecord};
+pub use operation::Operation;
+pub use recovery::SoftDelete;
+pub use role::{Assignments, RoleAssignment, RoleDefinition};
+pub use scope::Scope;
+pub use secrets::SecretListing;
+pub use tags::Tags;
+pub use time::Timestamp;
+pub use vault::VaultResource;
+pub use version::Version;

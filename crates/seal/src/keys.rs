@@ -1,0 +1,81 @@
+//! A data key in all its generations: it seals with the newest and opens with any.
+
+use strongroom_crypto::{MacKey, SecretBytes, SymmetricKey, kdf};
+use strongroom_model::InstallationId;
+
+use crate::record::{self, FORMAT};
+use crate::{Place, SealError};
+
+/// The generations of one data key, oldest first.
+pub struct DataKeys {
+    installation: InstallationId,
+    generations: Vec<(u32, SymmetricKey)>,
+}
+
+impl DataKeys {
+    pub(crate) fn new(
+        installation: InstallationId,
+        generations: Vec<(u32, SymmetricKey)>,
+    ) -> Option<Self> {
+        if generations.is_empty() {
+            return None;
+        }
+        Some(Self { installation, generations })
+    }
+
+    fn oldest(&self) -> &(u32, SymmetricKey) {
+        &self.generations[0]
+    }
+
+    fn newest(&self) -> &(u32, SymmetricKey) {
+        &self.generations[self.generations.len() - 1]
+    }
+
+    /// Seals a record for its place.
+    ///
+    /// # Errors
+    /// [`SealError::Crypto`] when the system has no random numbers.
+    pub fn seal(&self, place: &Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (generation, key) = self.newest();
+        let aad = place.aad(FORMAT, self.installation);
+        Ok(record::seal(key, *generation, &aad, plaintext)?)
+    }
+
+    /// Opens the record found at a place.
+    ///
+    /// # Errors
+    /// [`SealError::Record`] when it is damaged or was sealed for another place.
+    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<SecretBytes, SealError> {
+        let refused = || SealError::Record(place.describe());
+        let header = record::parse(sealed).ok_or_else(refused)?;
+        if header.format > FORMAT {
+            return Err(SealError::NewerFormat(place.describe()));
+        }
+        let (_, key) = self
+            .generations
+            .iter()
+            .find(|(generation, _)| *generation == header.generation)
+            .ok_or_else(refused)?;
+        let aad = place.aad(header.format, self.installation);
+        record::open(key, &header, &aad).map_err(|_| refused())
+    }
+
+    /// A MAC key for one use, named by `info`. It comes from the oldest generation, so that what
+    /// cannot be computed again (the digest of a client secret) outlives a rotation.
+    ///
+    /// # Errors
+    /// [`SealError::Crypto`] when the library refuses.
+    pub fn mac_key(&self, info: &str) -> Result<MacKey, SealError> {
+        let derived = kdf::hkdf_sha256::<32>(&self.oldest().1, b"", info.as_bytes())?;
+        Ok(MacKey::new(&*derived))
+    }
+
+    /// A copy of the newest generation, for a subsystem that derives its own keys (the audit).
+    ///
+    /// # Errors
+    /// [`SealError::Crypto`] never in practice: the key has the right length.
+    pub fn newest_key(&self) -> Result<(u32, SymmetricKey), SealError> {
+        let (generation, key) = self.newest();
+        Ok((*generation, SymmetricKey::from_slice(key.expose())?))
+    }
+}
