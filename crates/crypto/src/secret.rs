@@ -29,6 +29,18 @@ impl SecretBytes {
         self.0.is_empty()
     }
 
+    /// The bytes as text, without a copy; `None` if they are not UTF-8. Whoever takes the text has
+    /// to zeroize it.
+    pub fn into_utf8(mut self) -> Option<String> {
+        match String::from_utf8(std::mem::take(&mut *self.0)) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                error.into_bytes().zeroize();
+                None
+            }
+        }
+    }
+
     pub(crate) fn truncate(&mut self, len: usize) {
         if let Some(rest) = self.0.get_mut(len..) {
             rest.zeroize();

@@ -4,6 +4,7 @@
 //! Every request reads one immutable [`Directory`] without a store hop. A write answers only
 //! when this node's snapshot has reached its revision, so it holds on the next request.
 
+mod clock;
 mod error;
 mod principal;
 pub mod row;
@@ -12,6 +13,7 @@ mod service;
 mod snapshot;
 mod token_key;
 
+pub use clock::Clock;
 pub use error::DirectoryError;
 pub use principal::{Application, Credential, Group};
 pub use row::{DirectoryRow, Installation, ResourceGroup, Subscription, Tenant, TrustedIssuer};

@@ -6,7 +6,7 @@ use imbl::HashMap;
 use strongroom_crypto::sign::RsaSigningKey;
 use strongroom_model::{
     Assignments, ClientId, PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId,
-    RoleDefinition, RoleDefinitionId, Scope, SubscriptionId, TenantId, VaultResource,
+    RoleDefinition, RoleDefinitionId, Scope, SubscriptionId, TenantId, VaultId, VaultResource,
 };
 use strongroom_seal::DataKeys;
 use strongroom_store::{Revision, layout};
@@ -27,6 +27,8 @@ pub struct Vault {
     pub resource: Arc<VaultResource>,
     /// Its scope.
     pub scope: Scope,
+    /// The revision of its row: what every change of one of its objects requires.
+    pub revision: Revision,
 }
 
 /// An immutable view of the whole directory. Cheap to clone: the maps share their structure.
@@ -38,6 +40,7 @@ pub struct Directory {
     subscriptions: HashMap<SubscriptionId, Arc<Subscription>>,
     resource_groups: HashMap<Vec<u8>, Arc<ResourceGroup>>,
     vaults: HashMap<String, Arc<Vault>>,
+    vaults_by_id: HashMap<VaultId, String>,
     applications: HashMap<ClientId, Arc<Application>>,
     applications_by_object: HashMap<PrincipalId, ClientId>,
     groups: HashMap<PrincipalId, Arc<Group>>,
@@ -58,6 +61,7 @@ impl Directory {
             subscriptions: HashMap::new(),
             resource_groups: HashMap::new(),
             vaults: HashMap::new(),
+            vaults_by_id: HashMap::new(),
             applications: HashMap::new(),
             applications_by_object: HashMap::new(),
             groups: HashMap::new(),
@@ -115,6 +119,11 @@ impl Directory {
         self.vaults.get(folded)
     }
 
+    /// A vault by its id.
+    pub fn vault_by_id(&self, id: VaultId) -> Option<&Arc<Vault>> {
+        self.vaults.get(self.vaults_by_id.get(&id)?)
+    }
+
     /// All vaults, in no order.
     pub fn vaults(&self) -> impl Iterator<Item = &Arc<Vault>> {
         self.vaults.values()
@@ -133,6 +142,11 @@ impl Directory {
     /// All applications, in no order.
     pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
         self.applications.values()
+    }
+
+    /// A group.
+    pub fn group(&self, id: PrincipalId) -> Option<&Arc<Group>> {
+        self.groups.get(&id)
     }
 
     /// The groups that a principal belongs to, directly or through groups.
@@ -205,7 +219,7 @@ impl Directory {
             ResourceGroup::TYPE => {
                 keep(&mut self.resource_groups, Some(id.to_vec()), row.open()?);
             }
-            VaultResource::TYPE => self.apply_vault(id, row.open()?),
+            VaultResource::TYPE => self.apply_vault(id, revision, row.open()?),
             Application::TYPE => self.apply_application(row.uuid().map(ClientId), row.open()?),
             Group::TYPE => self.apply_group(row.uuid().map(PrincipalId), row.open()?),
             RoleAssignment::TYPE => {
@@ -218,17 +232,16 @@ impl Directory {
         Ok(())
     }
 
-    fn apply_vault(&mut self, id: &[u8], row: Option<VaultResource>) {
+    fn apply_vault(&mut self, id: &[u8], revision: Revision, row: Option<VaultResource>) {
         let folded = String::from_utf8_lossy(id).into_owned();
-        match row {
-            Some(resource) => {
-                let scope = resource.scope();
-                let vault = Vault { resource: Arc::new(resource), scope };
-                self.vaults.insert(folded, Arc::new(vault));
-            }
-            None => {
-                self.vaults.remove(&folded);
-            }
+        if let Some(old) = self.vaults.remove(&folded) {
+            self.vaults_by_id.remove(&old.resource.id);
+        }
+        if let Some(resource) = row {
+            let scope = resource.scope();
+            self.vaults_by_id.insert(resource.id, folded.clone());
+            let vault = Vault { resource: Arc::new(resource), scope, revision };
+            self.vaults.insert(folded, Arc::new(vault));
         }
     }
 

@@ -11,6 +11,9 @@ pub enum Operation {
     GetSecret,
     /// `PATCH /secrets/{name}/{version}`
     UpdateSecret,
+    /// `POST /secrets/{name}/{version}/rollback`: an extension, not in Azure. An older value
+    /// becomes the newest version.
+    RollbackSecret,
     /// `DELETE /secrets/{name}`
     DeleteSecret,
     /// `GET /secrets`
@@ -37,6 +40,7 @@ impl Operation {
         Self::SetSecret,
         Self::GetSecret,
         Self::UpdateSecret,
+        Self::RollbackSecret,
         Self::DeleteSecret,
         Self::GetSecrets,
         Self::GetSecretVersions,
@@ -51,7 +55,7 @@ impl Operation {
     /// The data action a caller needs.
     pub fn action(self) -> DataAction {
         match self {
-            Self::SetSecret => DataAction::SecretsSet,
+            Self::SetSecret | Self::RollbackSecret => DataAction::SecretsSet,
             Self::GetSecret => DataAction::SecretsGet,
             Self::UpdateSecret => DataAction::SecretsUpdate,
             Self::DeleteSecret => DataAction::SecretsDelete,
@@ -69,7 +73,7 @@ impl Operation {
     /// The access-policy permission a caller needs, as `(collection, permission)`.
     pub fn permission(self) -> (&'static str, &'static str) {
         let permission = match self {
-            Self::SetSecret | Self::UpdateSecret => "set",
+            Self::SetSecret | Self::UpdateSecret | Self::RollbackSecret => "set",
             Self::GetSecret | Self::GetDeletedSecret => "get",
             Self::DeleteSecret => "delete",
             Self::GetSecrets | Self::GetSecretVersions | Self::GetDeletedSecrets => "list",
@@ -87,6 +91,7 @@ impl Operation {
             Self::SetSecret => "SecretSet",
             Self::GetSecret => "SecretGet",
             Self::UpdateSecret => "SecretUpdate",
+            Self::RollbackSecret => "SecretRollback",
             Self::DeleteSecret => "SecretDelete",
             Self::GetSecrets => "SecretList",
             Self::GetSecretVersions => "SecretListVersions",

@@ -100,13 +100,14 @@ impl<S: Store> KeyRing<S> {
         }
     }
 
-    /// Whether the store has a key hierarchy.
+    /// The installation that the store belongs to; `None` if it has no key hierarchy yet.
     ///
     /// # Errors
     /// [`SealError::Store`] when the store does not answer.
-    pub async fn is_initialised(store: &S) -> Result<bool, SealError> {
+    pub async fn installation_of(store: &S) -> Result<Option<InstallationId>, SealError> {
         let snapshot = store.snapshot(Freshness::Linearizable).await?;
-        Ok(snapshot.get(layout::PROTECTOR).await?.is_some())
+        let Some(header) = snapshot.get(layout::PROTECTOR).await? else { return Ok(None) };
+        Ok(Some(Header::decode(&header.value)?.installation))
     }
 
     /// Opens the hierarchy with its protector.

@@ -70,12 +70,15 @@ impl DataKeys {
         Ok(MacKey::new(&*derived))
     }
 
-    /// A copy of the newest generation, for a subsystem that derives its own keys (the audit).
+    /// Copies of all generations, the newest first, for a subsystem that derives its own keys
+    /// (the audit).
     ///
     /// # Errors
-    /// [`SealError::Crypto`] never in practice: the key has the right length.
-    pub fn newest_key(&self) -> Result<(u32, SymmetricKey), SealError> {
-        let (generation, key) = self.newest();
-        Ok((*generation, SymmetricKey::from_slice(key.expose())?))
+    /// [`SealError::Crypto`] never in practice: the keys have the right length.
+    pub fn copies(&self) -> Result<Vec<(u32, SymmetricKey)>, SealError> {
+        let newest_first = self.generations.iter().rev();
+        newest_first
+            .map(|(generation, key)| Ok((*generation, SymmetricKey::from_slice(key.expose())?)))
+            .collect()
     }
 }

@@ -1,0 +1,303 @@
+//! The load generator: one request in flight on each of many keep-alive connections.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::client::{self, Connection, Endpoint};
+use crate::histogram::Histogram;
+use crate::{Result, process};
+
+/// The value that set mode writes: 200 bytes.
+const VALUE_BYTES: usize = 200;
+
+/// Digits of a number in a secret's name.
+const DIGITS: usize = 10;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Connections, each with one request in flight.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// How long to measure.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// What to send.
+    #[arg(long, value_enum, default_value_t = Mode::Get)]
+    mode: Mode,
+    /// A file with an access token.
+    #[arg(long)]
+    bearer: Option<PathBuf>,
+    /// A file with the certificates to trust, in PEM.
+    #[arg(long)]
+    ca: PathBuf,
+    /// The address to connect to.
+    #[arg(long)]
+    target: SocketAddr,
+    /// The vault's host name, with its port if it is not 443.
+    #[arg(long)]
+    host: String,
+    /// Get: path and query. Set: the start of the secrets' names.
+    #[arg(long, default_value = "/secrets/bench/?api-version=7.4")]
+    path: String,
+    /// The server's process, to report its CPU time.
+    #[arg(long)]
+    server_pid: Option<u32>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    /// Read one path again and again.
+    Get,
+    /// Write secrets of distinct names.
+    Set,
+}
+
+/// What to send.
+pub(crate) enum Work {
+    /// One path.
+    Get(String),
+    /// `GET /secrets/{prefix}{n}/` of n below a count, in a scattered order.
+    GetAmong { prefix: String, count: u64 },
+    /// `PUT /secrets/{prefix}{n}` of n from 0, each once.
+    Set { prefix: String },
+}
+
+/// A measurement to be made.
+pub(crate) struct Load {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) connections: usize,
+    pub(crate) bearer: Option<String>,
+    pub(crate) work: Work,
+    pub(crate) until: Until,
+    /// The server's process, to report its CPU time.
+    pub(crate) server_pid: Option<u32>,
+}
+
+/// When to stop.
+#[derive(Clone, Copy)]
+pub(crate) enum Until {
+    /// After a time; a quarter of it goes ahead unmeasured.
+    Elapsed(Duration),
+    /// After so many requests; all are measured.
+    Sent(u64),
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) requests: u64,
+    pub(crate) seconds: f64,
+    pub(crate) rps: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p90_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) p999_us: f64,
+    /// Answers other than 200, and connections that broke.
+    pub(crate) errors: u64,
+    /// The first answer that was not 200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_error: Option<String>,
+    /// The generator's CPU time, warm-up included.
+    pub(crate) generator_cpu_seconds: f64,
+    /// The server's CPU time for one request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_cpu_us: Option<f64>,
+}
+
+impl Options {
+    pub(crate) fn measure(self) -> Result<Figures> {
+        let tls = client::tls(&std::fs::read(&self.ca)?)?;
+        let bearer = match &self.bearer {
+            Some(file) => Some(std::fs::read_to_string(file)?.trim().to_owned()),
+            None => None,
+        };
+        Load {
+            endpoint: Endpoint { target: self.target, host: self.host, tls },
+            connections: self.connections,
+            bearer,
+            work: match self.mode {
+                Mode::Get => Work::Get(self.path),
+                Mode::Set => Work::Set { prefix: self.path },
+            },
+            until: Until::Elapsed(Duration::try_from_secs_f64(self.seconds)?),
+            server_pid: self.server_pid,
+        }
+        .measure()
+    }
+}
+
+/// What one connection saw.
+struct Seen {
+    latencies: Histogram,
+    /// All requests, measured or not.
+    sent: u64,
+    errors: u64,
+    first_error: Option<String>,
+}
+
+/// What all connections share.
+struct Shared {
+    next: AtomicU64,
+    measured_from: Instant,
+    ends: Option<Instant>,
+    limit: u64,
+}
+
+impl Load {
+    /// Connects, sends, waits for the answers; on every core.
+    pub(crate) fn measure(&self) -> Result<Figures> {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(self.send())
+    }
+
+    async fn send(&self) -> Result<Figures> {
+        let mut connections = Vec::new();
+        for _ in 0..self.connections {
+            connections.push(self.endpoint.connect().await?);
+        }
+        let server_before = self.server_pid.map(process::cpu_seconds).transpose()?;
+        let own_before = process::own_cpu_seconds()?;
+        let begun = Instant::now();
+        let (warm_up, ends, limit) = match self.until {
+            Until::Elapsed(time) => (time / 4, Some(begun + time / 4 + time), u64::MAX),
+            Until::Sent(count) => (Duration::ZERO, None, count),
+        };
+        let measured_from = begun + warm_up;
+        let shared = Arc::new(Shared { next: AtomicU64::new(0), measured_from, ends, limit });
+        let tasks: Vec<_> = connections
+            .into_iter()
+            .map(|connection| tokio::spawn(run(connection, self.template(), shared.clone())))
+            .collect();
+        let mut all = Seen::new();
+        for task in tasks {
+            all.add(task.await?);
+        }
+        let server = self.server_pid.map(process::cpu_seconds).transpose()?;
+        let seconds = (Instant::now() - measured_from).as_secs_f64();
+        let mut figures = all.figures(seconds);
+        figures.generator_cpu_seconds = process::own_cpu_seconds()? - own_before;
+        figures.server_cpu_us = server
+            .zip(server_before)
+            .map(|(after, before)| (after - before) * 1e6 / all.sent.max(1) as f64);
+        Ok(figures)
+    }
+
+    fn template(&self) -> Template {
+        let bearer = self.bearer.as_deref();
+        let number = "0".repeat(DIGITS);
+        let (bytes, among) = match &self.work {
+            Work::Get(path) => (self.endpoint.request("GET", path, bearer, None), Names::One),
+            Work::GetAmong { prefix, count } => {
+                let path = format!("/secrets/{prefix}{number}/?api-version=7.4");
+                let request = self.endpoint.request("GET", &path, bearer, None);
+                (request, Names::Among(*count))
+            }
+            Work::Set { prefix } => {
+                let path = format!("/secrets/{prefix}{number}?api-version=7.4");
+                let body = format!(r#"{{"value":"{}"}}"#, "v".repeat(VALUE_BYTES));
+                let body = Some(("application/json", body.as_str()));
+                (self.endpoint.request("PUT", &path, bearer, body), Names::Each)
+            }
+        };
+        let at = bytes.windows(DIGITS).position(|w| w == number.as_bytes()).unwrap_or(0);
+        Template { bytes, digits: at..at + DIGITS, among }
+    }
+}
+
+/// A request's bytes, in which only a number changes.
+struct Template {
+    bytes: Vec<u8>,
+    digits: Range<usize>,
+    among: Names,
+}
+
+enum Names {
+    One,
+    Each,
+    Among(u64),
+}
+
+impl Template {
+    fn numbered(&mut self, turn: u64) -> &[u8] {
+        // An odd multiplier modulo 2^64 scatters the turns over the names.
+        let mut number = match self.among {
+            Names::One => return &self.bytes,
+            Names::Each => turn,
+            Names::Among(count) => (turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) % count,
+        };
+        for digit in self.bytes[self.digits.clone()].iter_mut().rev() {
+            *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+            number /= 10;
+        }
+        &self.bytes
+    }
+}
+
+async fn run(mut connection: Connection, mut template: Template, shared: Arc<Shared>) -> Seen {
+    let mut seen = Seen::new();
+    loop {
+        let turn = shared.next.fetch_add(1, Ordering::Relaxed);
+        let sent = Instant::now();
+        if turn >= shared.limit || shared.ends.is_some_and(|end| sent >= end) {
+            return seen;
+        }
+        let answer = connection.exchange(template.numbered(turn)).await;
+        let answered = Instant::now();
+        match answer {
+            Ok(response) if response.status == 200 => {}
+            Ok(response) => {
+                let body = String::from_utf8_lossy(response.body);
+                seen.error(format!("{} {body}", response.status));
+            }
+            Err(error) => {
+                seen.error(error.to_string());
+                return seen;
+            }
+        }
+        seen.sent += 1;
+        if sent >= shared.measured_from {
+            seen.latencies.record(answered - sent);
+        }
+    }
+}
+
+impl Seen {
+    fn new() -> Self {
+        Self { latencies: Histogram::new(), sent: 0, errors: 0, first_error: None }
+    }
+
+    fn error(&mut self, text: String) {
+        self.errors += 1;
+        self.first_error.get_or_insert(text);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.latencies.add(&other.latencies);
+        self.sent += other.sent;
+        self.errors += other.errors;
+        self.first_error = self.first_error.take().or(other.first_error);
+    }
+
+    fn figures(&self, seconds: f64) -> Figures {
+        let micros = |permille| self.latencies.micros(permille);
+        Figures {
+            requests: self.latencies.total(),
+            seconds,
+            rps: self.latencies.total() as f64 / seconds,
+            p50_us: micros(500),
+            p90_us: micros(900),
+            p99_us: micros(990),
+            p999_us: micros(999),
+            errors: self.errors,
+            first_error: self.first_error.clone(),
+            generator_cpu_seconds: 0.0,
+            server_cpu_us: None,
+        }
+    }
+}

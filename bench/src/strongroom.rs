@@ -1,0 +1,166 @@
+//! A `strongroom dev` to be measured.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::client::{self, Endpoint};
+use crate::process::Server;
+use crate::{Error, Result};
+
+/// A running one, with a token for its vault `dev`.
+pub(crate) struct Strongroom {
+    pub(crate) server: Server,
+    pub(crate) vault: Endpoint,
+    pub(crate) token: String,
+    /// From the start of the process to its first answer, a 401.
+    pub(crate) first_answer: Duration,
+}
+
+/// Where it lives.
+pub(crate) struct Home {
+    pub(crate) program: PathBuf,
+    pub(crate) dir: PathBuf,
+}
+
+/// A real answer, to be served by the floor.
+pub(crate) struct Answer {
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What a 401 says of where tokens come from.
+struct Challenge {
+    authority: String,
+    resource: String,
+}
+
+impl Home {
+    /// Starts it; the first start makes everything, later ones find it.
+    pub(crate) fn start(&self) -> Result<Strongroom> {
+        let (data, ready) = (self.dir.join("data"), self.dir.join("ready.json"));
+        let log = self.dir.join("strongroom.log");
+        let mut dev = Command::new(&self.program);
+        dev.arg("dev").arg("--data").arg(&data).arg("--ready-file").arg(&ready);
+        dev.arg("--root-key").arg(self.dir.join("root.key"));
+        if !data.exists() {
+            dev.args(["--port", "0"]);
+        }
+        if ready.exists() {
+            std::fs::remove_file(&ready)?;
+        }
+        let begun = Instant::now();
+        let mut server = Server::start(&mut dev, &log)?;
+        server.await_file(&ready, &log)?;
+        let ready: Value = serde_json::from_slice(&std::fs::read(&ready)?)?;
+        let vault = ready["vaults"].as_array().and_then(|all| {
+            all.iter().find(|v| v["name"] == "dev").and_then(|v| v["url"].as_str())
+        });
+        let tls = client::tls(&std::fs::read(text(&ready["caFile"])?)?)?;
+        let vault = endpoint(vault.ok_or("the ready file names no vault 'dev'")?, tls.clone())?;
+        let challenge = block_on(first_answer(&vault))?;
+        let first_answer = begun.elapsed();
+        let authority = endpoint(&challenge.authority, tls)?;
+        let token = block_on(fetch_token(&authority, &challenge, &ready["owner"]))?;
+        Ok(Strongroom { server, vault, token, first_answer })
+    }
+}
+
+impl Strongroom {
+    /// Sets a secret of 200 bytes and reads it back.
+    pub(crate) fn sample(&self, path: &str) -> Result<Answer> {
+        block_on(async {
+            let body = format!(r#"{{"value":"{}"}}"#, "v".repeat(200));
+            let body = Some(("application/json", body.as_str()));
+            let token = Some(self.token.as_str());
+            let set = self.vault.request("PUT", &path.replace("/?", "?"), token, body);
+            let get = self.vault.request("GET", path, token, None);
+            let mut connection = self.vault.connect().await?;
+            expect(connection.exchange(&set).await?.status, 200, "set")?;
+            let response = connection.exchange(&get).await?;
+            expect(response.status, 200, "get")?;
+            let head = String::from_utf8_lossy(response.head);
+            let headers = head.lines().skip(1).filter(|line| !is_the_servers_own(line));
+            let headers = headers.map(|line| format!("{line}\n")).collect();
+            Ok(Answer { headers, body: response.body.to_vec() })
+        })
+    }
+}
+
+/// Headers that hyper writes by itself.
+fn is_the_servers_own(line: &str) -> bool {
+    let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    ["date", "content-length", "connection"].contains(&name.as_str())
+}
+
+async fn first_answer(vault: &Endpoint) -> Result<Challenge> {
+    let request = vault.request("GET", "/secrets?api-version=7.4", None, None);
+    let mut connection = vault.connect().await?;
+    let response = connection.exchange(&request).await?;
+    expect(response.status, 401, "a request without a token")?;
+    let head = String::from_utf8_lossy(response.head);
+    let part = |name: &str| {
+        let (_, rest) = head.split_once(&format!("{name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let (authority, resource) =
+        part("authorization").zip(part("resource")).ok_or("the 401 has no challenge")?;
+    Ok(Challenge { authority, resource })
+}
+
+async fn fetch_token(at: &Endpoint, challenge: &Challenge, owner: &Value) -> Result<String> {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
+        encode(text(&owner["clientId"])?),
+        encode(text(&owner["clientSecret"])?),
+        encode(&format!("{}/.default", challenge.resource)),
+    );
+    let tenant = challenge.authority.rsplit('/').next().unwrap_or_default();
+    let path = format!("/{tenant}/oauth2/v2.0/token");
+    let body = Some(("application/x-www-form-urlencoded", form.as_str()));
+    let request = at.request("POST", &path, None, body);
+    let mut connection = at.connect().await?;
+    let response = connection.exchange(&request).await?;
+    expect(response.status, 200, "the token request")?;
+    let answer: Value = serde_json::from_slice(response.body)?;
+    Ok(text(&answer["access_token"])?.to_owned())
+}
+
+/// `https://host[:port][/…]`, on this machine.
+fn endpoint(url: &str, tls: std::sync::Arc<rustls::ClientConfig>) -> Result<Endpoint> {
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    let host = host.ok_or_else(|| format!("{url} is no https URL"))?.to_owned();
+    let port = host.split_once(':').map_or(Ok(443), |(_, port)| port.parse())?;
+    Ok(Endpoint { target: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), host, tls })
+}
+
+fn text(value: &Value) -> Result<&str> {
+    value.as_str().ok_or_else(|| Error::from("a member is missing in the ready file or answer"))
+}
+
+fn expect(status: u16, expected: u16, what: &str) -> Result<()> {
+    if status == expected {
+        Ok(())
+    } else {
+        Err(format!("{what} was answered {status}, not {expected}").into())
+    }
+}
+
+/// The path that is read.
+pub(crate) const SAMPLE: &str = "/secrets/bench/?api-version=7.4";
+
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Where a floor or a Strongroom keeps its files.
+pub(crate) fn folder(parent: &Path, name: &str) -> Result<PathBuf> {
+    let dir = parent.join(name);
+    std::fs::create_dir(&dir)?;
+    Ok(dir)
+}

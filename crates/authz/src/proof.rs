@@ -1,0 +1,226 @@
+//! Proofs of authorisation: what `ops` demands before it does anything.
+//!
+//! ```text
+//! Access ── authorise ──► Authorized ── admit(typed request) ──► Admitted<T>
+//!               │                            │
+//!             Denied                      Mismatch
+//! ```
+//! Neither proof can be built by hand:
+//!
+//! ```compile_fail,E0451
+//! use strongroom_authz::{Admitted, Authorized};
+//! fn forge<T>(authorized: Authorized, request: T) -> Admitted<T> {
+//!     Admitted { authorized, request }
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! use std::sync::Arc;
+//! use strongroom_authz::Authorized;
+//! use strongroom_model::{Caller, Operation, VaultResource, RoleAssignmentId};
+//! fn forge(caller: Arc<Caller>, vault: Arc<VaultResource>, id: RoleAssignmentId) -> Authorized {
+//!     Authorized {
+//!         caller,
+//!         operation: Operation::GetSecret,
+//!         vault,
+//!         object: None,
+//!         assignment: id,
+//!     }
+//! }
+//! ```
+//! Nor is one proof good for two requests:
+//!
+//! ```compile_fail,E0382
+//! use strongroom_authz::{Authorized, RequestFacts, admit};
+//! fn twice<T: RequestFacts>(authorized: Authorized, first: T, second: T) {
+//!     let _ = admit(authorized, first);
+//!     let _ = admit(authorized, second);
+//! }
+//! ```
+//! The same lines compile when they do none of that:
+//!
+//! ```
+//! use strongroom_authz::{Admitted, Authorized, Mismatch, RequestFacts, admit};
+//! fn once<T: RequestFacts>(authorized: Authorized, request: T) -> Result<Admitted<T>, Mismatch> {
+//!     admit(authorized, request)
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use strongroom_model::{
+    Assignments, Caller, DataAction, ObjectName, Operation, RoleAssignmentId, Scope, VaultResource,
+};
+
+use crate::rbac::{Decision, evaluate};
+
+/// What is asked: who wants to do what, where. All of it is known before the body is read.
+#[derive(Clone, Debug)]
+pub struct Access<'a> {
+    /// Who.
+    pub caller: Arc<Caller>,
+    /// What.
+    pub operation: Operation,
+    /// In which vault.
+    pub vault: Arc<VaultResource>,
+    /// The vault's own scope, `vault.scope()`, which callers keep at hand.
+    pub vault_scope: &'a Scope,
+    /// On which object; `None` for what concerns the whole vault.
+    pub object: Option<ObjectName>,
+}
+
+/// The proof that a caller may do an operation on an object of a vault.
+#[derive(Debug)]
+pub struct Authorized {
+    caller: Arc<Caller>,
+    operation: Operation,
+    vault: Arc<VaultResource>,
+    object: Option<ObjectName>,
+    assignment: RoleAssignmentId,
+}
+
+impl Authorized {
+    /// The operation.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Who does it.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// The vault it is done in.
+    pub fn vault(&self) -> &Arc<VaultResource> {
+        &self.vault
+    }
+
+    /// The object it is done to; `None` for what concerns the whole vault.
+    pub fn object(&self) -> Option<&ObjectName> {
+        self.object.as_ref()
+    }
+
+    /// The role assignment that allows it.
+    pub fn assignment(&self) -> RoleAssignmentId {
+        self.assignment
+    }
+}
+
+/// Why an access was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nobody gave the caller a role that allows it here.
+    #[error("no role assignment allows it: assign a role that has this data action")]
+    NoAssignment,
+    /// The caller's tenant is not the vault's.
+    #[error("the caller belongs to another tenant than the vault: sign in to the vault's tenant")]
+    OtherTenant,
+}
+
+/// A refusal, with what the answer to the client says of it. It tells nothing of the object.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} on {resource} is denied: {reason}", operation.action())]
+pub struct Denied {
+    /// Who asked.
+    pub caller: Arc<Caller>,
+    /// For what.
+    pub operation: Operation,
+    /// The vault; the answer shows its name and location.
+    pub vault: Arc<VaultResource>,
+    /// The resource id that was asked for: the object's, or the vault's.
+    pub resource: Scope,
+    /// Why it was refused.
+    pub reason: Reason,
+}
+
+impl Denied {
+    /// The data action that was lacking.
+    pub fn action(&self) -> DataAction {
+        self.operation.action()
+    }
+}
+
+/// Decides an access; the proof, or the refusal.
+///
+/// # Errors
+/// [`Denied`] unless a role assignment allows it and caller and vault share the tenant.
+pub fn authorise(access: Access<'_>, assignments: &impl Assignments) -> Result<Authorized, Denied> {
+    let Access { caller, operation, vault, vault_scope, object } = access;
+    debug_assert_eq!(vault.scope(), *vault_scope, "the scope of another vault");
+    let resource = match &object {
+        Some(name) => vault_scope.object(operation.kind(), name.as_str()),
+        None => vault_scope.clone(),
+    };
+    let denied = |caller, vault, resource, reason| {
+        Err(Denied { caller, operation, vault, resource, reason })
+    };
+    if caller.tenant != vault.tenant {
+        return denied(caller, vault, resource, Reason::OtherTenant);
+    }
+    match evaluate(&caller, operation.action(), &resource, assignments) {
+        Decision::Allowed(assignment) => {
+            Ok(Authorized { caller, operation, vault, object, assignment })
+        }
+        Decision::Denied => denied(caller, vault, resource, Reason::NoAssignment),
+    }
+}
+
+/// What a typed request says of itself, to be held against what was authorised.
+pub trait RequestFacts {
+    /// The one operation that this request is for.
+    const OPERATION: Operation;
+
+    /// The object it names; `None` for what concerns the whole vault.
+    fn object(&self) -> Option<&ObjectName>;
+}
+
+/// A typed request together with the proof that its caller may make it.
+#[derive(Debug)]
+pub struct Admitted<T> {
+    authorized: Authorized,
+    request: T,
+}
+
+impl<T> Admitted<T> {
+    /// What was authorised.
+    pub fn authorized(&self) -> &Authorized {
+        &self.authorized
+    }
+
+    /// The request.
+    pub fn request(&self) -> &T {
+        &self.request
+    }
+
+    /// Both, apart; they cannot be put together again but by [`admit`].
+    pub fn into_parts(self) -> (Authorized, T) {
+        (self.authorized, self.request)
+    }
+}
+
+/// A typed request that is not the one that was authorised: a mistake of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("authorised was {authorised:?}, requested is {requested:?} or another object: refuse it")]
+pub struct Mismatch {
+    /// What was authorised.
+    pub authorised: Operation,
+    /// What the request is for.
+    pub requested: Operation,
+}
+
+/// Joins a proof with the typed request it was given for.
+///
+/// # Errors
+/// [`Mismatch`] when operation or object is another; names compare without regard to ASCII case.
+pub fn admit<T: RequestFacts>(authorized: Authorized, request: T) -> Result<Admitted<T>, Mismatch> {
+    let same_object = match (authorized.object(), request.object()) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.as_str().eq_ignore_ascii_case(b.as_str()),
+        _ => false,
+    };
+    if authorized.operation == T::OPERATION && same_object {
+        Ok(Admitted { authorized, request })
+    } else {
+        Err(Mismatch { authorised: authorized.operation, requested: T::OPERATION })
+    }
+}

@@ -1,0 +1,120 @@
+//! One connection: handshake, then HTTP/2 or HTTP/1.1 as ALPN agreed, within limits.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ProtocolVersion;
+use strongroom_model::ConnectionInfo;
+use strongroom_store::Store;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::headers::Connection;
+use crate::service::Service;
+
+/// What one client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait in the listen queue.
+    pub connections: usize,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
+    /// How long the headers of a request may take, and how long a connection may idle.
+    pub headers: Duration,
+    /// The most bytes of a request's headers. A bearer token is one to three thousand.
+    pub header_bytes: usize,
+    /// HTTP/2 streams at once on a connection.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            handshake: Duration::from_secs(10),
+            headers: Duration::from_secs(120),
+            header_bytes: 64 * 1024,
+            streams: 128,
+        }
+    }
+}
+
+/// Serves a connection until it ends, or until `stop` and its requests in flight are answered.
+pub(crate) async fn serve<S: Store>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: TlsAcceptor,
+    limits: Limits,
+    service: Arc<Service<S>>,
+    stop: CancellationToken,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::time::timeout(limits.handshake, acceptor.accept(stream));
+    let tls = match handshake.await {
+        Ok(Ok(tls)) => tls,
+        Ok(Err(error)) => {
+            service.metrics().handshake_failed();
+            tracing::debug!(%peer, %error, "the TLS handshake failed");
+            return;
+        }
+        Err(_) => return service.metrics().handshake_failed(),
+    };
+    let session = tls.get_ref().1;
+    let info = ConnectionInfo {
+        local,
+        peer,
+        sni: session.server_name().map(str::to_ascii_lowercase),
+        tls_version: match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS1_2",
+            _ => "TLS1_3",
+        },
+    };
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    let connection = Arc::new(Connection::new(info));
+    let answer = service_fn(move |request| {
+        let (service, connection) = (Arc::clone(&service), Arc::clone(&connection));
+        async move { service.respond(connection, request).await }
+    });
+    let io = TokioIo::new(tls);
+    let ended = if http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(20)
+            .keep_alive_interval(limits.headers)
+            .keep_alive_timeout(limits.handshake);
+        drive(builder.serve_connection(io, answer), &stop).await
+    } else {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.headers)
+            .max_buf_size(limits.header_bytes.max(8192))
+            .max_headers(100);
+        drive(builder.serve_connection(io, answer), &stop).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "the connection ended early");
+    }
+}
+
+/// Runs a connection; at `stop` it is told to finish what is in flight and take no more.
+async fn drive<C>(connection: C, stop: &CancellationToken) -> Result<(), hyper::Error>
+where
+    C: hyper_util::server::graceful::GracefulConnection<Error = hyper::Error>,
+{
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}

@@ -1,0 +1,20 @@
+//! Speaks the Key Vault REST protocol: TLS, host routing, api-version, JSON, status codes, paging.
+//!
+//! The way of a request, top to bottom, is [`service`]: connection, host, and then for a vault
+//! [`vault`]: authenticate, route, authorise, parse, admit, operate, encode, audit.
+
+mod body;
+pub mod connection;
+mod error;
+mod headers;
+mod query;
+pub mod server;
+pub mod service;
+pub mod tls;
+mod vault;
+
+pub use connection::Limits;
+pub use error::HttpError;
+pub use server::{Server, Shutdown};
+pub use service::Service;
+pub use tls::Tls;

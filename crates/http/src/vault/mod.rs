@@ -1,0 +1,183 @@
+//! A request to a vault, from its head to its answer and its audit record.
+
+mod answer;
+mod api_version;
+mod draft;
+mod problem;
+mod route;
+mod secrets;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use strongroom_authn::{Challenge, bearer_token};
+use strongroom_authz::{Access, authorise};
+use strongroom_directory::{Directory, Vault};
+use strongroom_model::{Operation, TenantId};
+use strongroom_ops::Call;
+use strongroom_store::Store;
+
+use crate::headers::{self, Connection};
+use crate::query::Query;
+use crate::service::Service;
+use answer::Answer;
+use api_version::ApiVersion;
+use draft::Draft;
+use problem::{Problem, with_vault};
+
+const LOCAL: HeaderValue = HeaderValue::from_static("local");
+
+/// One request to a vault.
+pub(crate) struct Exchange<'a, S: Store> {
+    pub(crate) service: &'a Service<S>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) api_version: ApiVersion,
+    pub(crate) query: Query,
+}
+
+/// The whole way of a request. Nothing is answered unaudited: whatever comes out of `attempt`,
+/// refusals included, is recorded before the client hears of it.
+pub(crate) async fn respond<S: Store>(
+    service: &Service<S>,
+    connection: &Connection,
+    vault_name: &str,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let draft = Draft::new(service, connection, vault_name, &request);
+    let started = draft.started;
+    let client_request_id = request.headers().get("x-ms-client-request-id").cloned();
+    let directory = service.ops.directory().current();
+    let vault = directory.vault(vault_name).cloned();
+    let tenant = vault.as_ref().map(|vault| vault.resource.tenant).or_else(|| {
+        directory.installation().map(|installation| installation.default_tenant)
+    });
+    let mut call = draft.into_call(vault.as_deref());
+    let request_id = call.id();
+
+    let mut operation = None;
+    let outcome =
+        attempt(service, &directory, vault.as_ref(), tenant, request, &mut call, &mut operation)
+            .await;
+    let mut answer = match outcome {
+        Ok(answer) => answer,
+        Err(problem) => refusal(service, &problem, vault.as_deref(), tenant),
+    };
+    if let Err(error) = record(service, call, &answer).await {
+        tracing::error!(%error, "a request could not be audited, so it is not answered");
+        let unavailable = Problem::Op(strongroom_ops::OpError::AuditFull);
+        answer = refusal(service, &unavailable, vault.as_deref(), tenant);
+    }
+    let status = answer.status.as_u16();
+    let region = vault
+        .and_then(|vault| HeaderValue::from_str(&vault.resource.location).ok())
+        .unwrap_or(LOCAL);
+    let mut response = answer.into_response();
+    headers::put(
+        response.headers_mut(),
+        request_id,
+        client_request_id.as_ref(),
+        &region,
+        connection,
+    );
+    service.metrics().answered(operation, status, started.elapsed());
+    response
+}
+
+/// Authenticate, find the vault, route, authorise; the operation does the rest.
+async fn attempt<S: Store>(
+    service: &Service<S>,
+    directory: &Directory,
+    vault: Option<&Arc<Vault>>,
+    tenant: Option<TenantId>,
+    request: Request<Incoming>,
+    call: &mut Call,
+    operation: &mut Option<Operation>,
+) -> Result<Answer, Problem> {
+    if !service.ops.directory().is_following() {
+        return Err(Problem::Op(strongroom_ops::OpError::Unavailable("directory".into())));
+    }
+    let (head, body) = request.into_parts();
+    let authorization = head.headers.get(header::AUTHORIZATION);
+    let token = bearer_token(authorization.and_then(|value| value.to_str().ok()))?;
+    let tenant = tenant.ok_or_else(|| Problem::VaultNotFound(String::new()))?;
+    let caller = service.authenticator.authenticate(token, call.now(), tenant).await?;
+    draft::identify(call, &caller);
+    let vault = vault.ok_or_else(|| Problem::VaultNotFound(vault_label(&head.headers, &head.uri)))?;
+
+    let method = method(&head.method, &head.headers);
+    let query = Query::parse(head.uri.query());
+    let route = route::parse(&method, head.uri.path())?;
+    *operation = Some(route.operation);
+    call.record_mut().operation = route.operation.audit_name().into();
+    let api_version = ApiVersion::parse(query.get("api-version"))?;
+    call.record_mut().api_version = api_version.as_str().into();
+
+    let authorized = authorise(
+        Access {
+            caller,
+            operation: route.operation,
+            vault: Arc::clone(&vault.resource),
+            vault_scope: &vault.scope,
+            object: route.name.clone(),
+        },
+        directory,
+    );
+    let authorized = draft::authorised(call, authorized)?;
+    let exchange = Exchange { service, vault: Arc::clone(vault), api_version, query };
+    secrets::operate(&exchange, authorized, route, body, call).await
+}
+
+/// The method, or the one that a POST says it stands for.
+fn method(method: &Method, headers: &HeaderMap) -> Method {
+    let stands_for = ["x-http-method", "x-http-method-override"]
+        .iter()
+        .find_map(|name| headers.get(*name))
+        .and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+    match stands_for {
+        Some(other) if *method == Method::POST => other,
+        _ => method.clone(),
+    }
+}
+
+fn vault_label(headers: &HeaderMap, uri: &http::Uri) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = uri.host().or(host).unwrap_or_default();
+    let label = host.split('.').next().unwrap_or_default();
+    label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(63).collect()
+}
+
+fn refusal<S: Store>(
+    service: &Service<S>,
+    problem: &Problem,
+    vault: Option<&Vault>,
+    tenant: Option<TenantId>,
+) -> Answer {
+    if let Problem::Op(error @ strongroom_ops::OpError::Internal(_)) = problem {
+        tracing::error!(%error, "a request failed");
+    }
+    let answer = with_vault(problem.answer(), vault.map(|vault| vault.resource.as_ref()));
+    let challenge = match (problem, tenant) {
+        (Problem::Token(fault), Some(tenant)) => {
+            Some(Challenge::new(&service.endpoints, tenant).value_for(fault))
+        }
+        _ => None,
+    };
+    Answer::error(answer, challenge)
+}
+
+/// Hands the record to the journal, unless a mutation has committed it already.
+async fn record<S: Store>(
+    service: &Service<S>,
+    call: Call,
+    answer: &Answer,
+) -> Result<(), strongroom_audit::AuditError> {
+    if call.is_recorded() {
+        return Ok(());
+    }
+    let record = call.close(answer.status.as_u16(), answer.failure.as_deref());
+    let audit = service.ops.audit();
+    if answer.is_challenge() { audit.denied(record).await } else { audit.record(&record).await }
+}

@@ -1,0 +1,413 @@
+//! The secret operations: parse, admit, operate, encode.
+
+use std::borrow::Cow;
+
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use strongroom_authz::{Authorized, admit};
+use strongroom_crypto::SecretBytes;
+use strongroom_model::secrets::MAX_TAG_CHARS;
+use strongroom_model::{
+    AttributesChange, ObjectName, Operation, SecretListing, SoftDelete, Tags, Version,
+    VersionRecord,
+};
+use strongroom_ops::{
+    BackupSecret, Call, DeleteSecret, DeletedSecretView, GetDeletedSecret, GetDeletedSecrets,
+    GetSecret, GetSecretVersions, GetSecrets, ListedSecret, MAX_PAGE, OpError, Page, PageRequest,
+    PurgeDeletedSecret, RecoverDeletedSecret, RestoreSecret, RollbackSecret, SecretView, SetSecret,
+    UpdateSecret,
+};
+use strongroom_store::Store;
+use strongroom_wire::secrets as wire;
+use strongroom_wire::{AttributesParameters, ObjectAttributes, SecretValue};
+
+use super::answer::Answer;
+use super::problem::Problem;
+use super::route::Route;
+use super::Exchange;
+use crate::body;
+
+/// The largest body of an operation, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The largest body of a restore, in bytes.
+const RESTORE_LIMIT: usize = 24 * 1024 * 1024;
+
+type TagMap = std::collections::BTreeMap<String, String>;
+
+/// Runs the operation that was authorised.
+pub(super) async fn operate<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    route: Route,
+    body: Incoming,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let Route { operation, name, version } = route;
+    let named = || name.clone().ok_or(Problem::NoRoute);
+    match operation {
+        Operation::SetSecret => set(exchange, authorized, named()?, body, call).await,
+        Operation::GetSecret => get(exchange, authorized, named()?, version).await,
+        Operation::UpdateSecret => {
+            update(exchange, authorized, named()?, version, body, call).await
+        }
+        Operation::RollbackSecret => {
+            rollback(exchange, authorized, named()?, version, call).await
+        }
+        Operation::DeleteSecret => delete(exchange, authorized, named()?, call).await,
+        Operation::GetSecrets => list(exchange, authorized).await,
+        Operation::GetSecretVersions => versions(exchange, authorized, named()?).await,
+        Operation::BackupSecret => backup(exchange, authorized, named()?).await,
+        Operation::RestoreSecret => restore(exchange, authorized, body, call).await,
+        Operation::GetDeletedSecrets => list_deleted(exchange, authorized).await,
+        Operation::GetDeletedSecret => get_deleted(exchange, authorized, named()?).await,
+        Operation::RecoverDeletedSecret => recover(exchange, authorized, named()?, call).await,
+        Operation::PurgeDeletedSecret => purge(exchange, authorized, named()?, call).await,
+    }
+}
+
+async fn set<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    body: Incoming,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let sent: wire::SecretSetParameters = parse(body, BODY_LIMIT).await?;
+    let request = SetSecret {
+        name,
+        value: SecretBytes::from(sent.value.into_string()),
+        content_type: sent.content_type,
+        attributes: change(sent.attributes),
+        tags: tags(sent.tags)?,
+    };
+    let view = exchange.service.ops.set_secret(admit(authorized, request)?, call).await?;
+    bundle(exchange, view)
+}
+
+async fn get<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    version: Option<Version>,
+) -> Result<Answer, Problem> {
+    check_out_content_type(exchange)?;
+    let request = GetSecret { name, version };
+    let view = exchange.service.ops.get_secret(admit(authorized, request)?).await?;
+    bundle(exchange, view)
+}
+
+async fn update<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    version: Option<Version>,
+    body: Incoming,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let sent: wire::SecretUpdateParameters = parse(body, BODY_LIMIT).await?;
+    let request = UpdateSecret {
+        name,
+        version,
+        content_type: sent.content_type,
+        attributes: change(sent.attributes),
+        tags: tags(sent.tags)?,
+    };
+    let view = exchange.service.ops.update_secret(admit(authorized, request)?, call).await?;
+    bundle(exchange, view)
+}
+
+async fn rollback<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    version: Option<Version>,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let to = version.ok_or_else(|| {
+        Problem::bad("A rollback names the version to go back to: /secrets/{name}/{version}/rollback")
+    })?;
+    let request = RollbackSecret { name, to };
+    let view = exchange.service.ops.rollback_secret(admit(authorized, request)?, call).await?;
+    bundle(exchange, view)
+}
+
+async fn delete<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let request = admit(authorized, DeleteSecret { name })?;
+    let view = exchange.service.ops.delete_secret(request, call).await?;
+    deleted_bundle(exchange, &view)
+}
+
+async fn list<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+) -> Result<Answer, Problem> {
+    let page = page_request(exchange)?;
+    let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
+    let request = admit(authorized, GetSecrets { page })?;
+    let found = exchange.service.ops.get_secrets(request).await?;
+    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    let items = found.values.iter().map(|listed| {
+        item(exchange, listed, format!("{base}/secrets/{}", listed.name))
+    });
+    let value = items.collect();
+    let next_link = next_link(exchange, "secrets", max_results, &found);
+    Answer::json(&wire::SecretListResult { value, next_link })
+}
+
+async fn versions<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+) -> Result<Answer, Problem> {
+    let page = page_request(exchange)?;
+    let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
+    let path = format!("secrets/{name}/versions");
+    let request = admit(authorized, GetSecretVersions { name, page })?;
+    let found = exchange.service.ops.get_secret_versions(request).await?;
+    let value = found
+        .values
+        .iter()
+        .map(|listed| item(exchange, listed, id(exchange, &listed.name, &listed.record)))
+        .collect();
+    let next_link = next_link(exchange, &path, max_results, &found);
+    Answer::json(&wire::SecretListResult { value, next_link })
+}
+
+async fn backup<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+) -> Result<Answer, Problem> {
+    let request = admit(authorized, BackupSecret { name })?;
+    let value = exchange.service.ops.backup_secret(request).await?;
+    Answer::json(&wire::BackupSecretResult { value })
+}
+
+async fn restore<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    body: Incoming,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let sent: wire::SecretRestoreParameters = parse(body, RESTORE_LIMIT).await?;
+    let request = admit(authorized, RestoreSecret { blob: sent.value })?;
+    let view = exchange.service.ops.restore_secret(request, call).await?;
+    bundle(exchange, view)
+}
+
+async fn list_deleted<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+) -> Result<Answer, Problem> {
+    let page = page_request(exchange)?;
+    let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
+    let request = admit(authorized, GetDeletedSecrets { page })?;
+    let found = exchange.service.ops.get_deleted_secrets(request).await?;
+    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    let value = found
+        .values
+        .iter()
+        .map(|view| wire::DeletedSecretItem {
+            deletion: deletion(exchange, view),
+            secret: wire::SecretItem {
+                content_type: view.record.listing.content_type.as_deref(),
+                id: format!("{base}/secrets/{}", view.name).into(),
+                managed: view.record.listing.managed,
+                attributes: attributes(exchange, &view.record, view.soft_delete),
+                tags: view.record.tags.as_ref().map(Tags::as_map),
+            },
+        })
+        .collect();
+    let next_link = next_link(exchange, "deletedsecrets", max_results, &found);
+    Answer::json(&wire::DeletedSecretListResult { value, next_link })
+}
+
+async fn get_deleted<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+) -> Result<Answer, Problem> {
+    let request = admit(authorized, GetDeletedSecret { name })?;
+    let view = exchange.service.ops.get_deleted_secret(request).await?;
+    deleted_bundle(exchange, &view)
+}
+
+async fn recover<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let request = admit(authorized, RecoverDeletedSecret { name })?;
+    let view = exchange.service.ops.recover_deleted_secret(request, call).await?;
+    bundle(exchange, view)
+}
+
+async fn purge<S: Store>(
+    exchange: &Exchange<'_, S>,
+    authorized: Authorized,
+    name: ObjectName,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let request = admit(authorized, PurgeDeletedSecret { name })?;
+    exchange.service.ops.purge_deleted_secret(request, call).await?;
+    Ok(Answer::no_content())
+}
+
+/// The body as the operation's type. The parser's own text may quote a misplaced secret, so it is
+/// neither answered nor logged.
+async fn parse<T: DeserializeOwned>(body: Incoming, limit: usize) -> Result<T, Problem> {
+    let bytes = body::read(body, limit).await?;
+    serde_json::from_slice(&bytes).map_err(|_| Problem::bad("Property  has invalid value\r\n"))
+}
+
+fn change(sent: Option<AttributesParameters>) -> AttributesChange {
+    sent.map(AttributesChange::from).unwrap_or_default()
+}
+
+fn tags(sent: Option<TagMap>) -> Result<Option<Tags>, Problem> {
+    Ok(sent.map(|map| Tags::parse(map, MAX_TAG_CHARS)).transpose()?)
+}
+
+fn page_request<S: Store>(exchange: &Exchange<'_, S>) -> Result<PageRequest, Problem> {
+    let max_results = match exchange.query.get("maxresults") {
+        None => MAX_PAGE,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|wanted| (1..=MAX_PAGE).contains(wanted))
+            .ok_or_else(|| {
+                Problem::bad(format!("maxresults must be a number from 1 to {MAX_PAGE}."))
+            })?,
+    };
+    let skip_token = exchange.query.get("$skiptoken").map(str::to_owned);
+    Ok(PageRequest { max_results, skip_token })
+}
+
+/// `https://{host}:443/secrets?api-version=…&$skiptoken=…&maxresults=…`: the port is always
+/// there, and maxresults only if the client sent it.
+fn next_link<S: Store, T>(
+    exchange: &Exchange<'_, S>,
+    path: &str,
+    max_results: Option<usize>,
+    page: &Page<T>,
+) -> Option<String> {
+    let token = page.skip_token.as_ref()?;
+    let endpoints = &exchange.service.endpoints;
+    let mut link = format!(
+        "https://{}.vault.{}:{}/{path}?api-version={}&$skiptoken={token}",
+        exchange.vault.resource.name,
+        endpoints.base(),
+        endpoints.port(),
+        exchange.api_version.as_str(),
+    );
+    if let Some(wanted) = max_results {
+        link.push_str(&format!("&maxresults={wanted}"));
+    }
+    Some(link)
+}
+
+/// Only a certificate's secret has a form to convert; a plain secret is answered as it is.
+fn check_out_content_type<S: Store>(exchange: &Exchange<'_, S>) -> Result<(), Problem> {
+    let known = ["application/x-pkcs12", "application/x-pem-file"];
+    match exchange.query.get("outContentType") {
+        Some(asked) if exchange.api_version.has_out_content_type() && !known.contains(&asked) => {
+            Err(Problem::bad(
+                "outContentType must be application/x-pkcs12 or application/x-pem-file.",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn id<S: Store>(
+    exchange: &Exchange<'_, S>,
+    name: &ObjectName,
+    record: &VersionRecord<SecretListing>,
+) -> String {
+    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    format!("{base}/secrets/{name}/{}", record.version)
+}
+
+fn attributes<'a, S: Store>(
+    exchange: &Exchange<'_, S>,
+    record: &'a VersionRecord<SecretListing>,
+    rules: SoftDelete,
+) -> ObjectAttributes<'a> {
+    let version = exchange.api_version;
+    ObjectAttributes {
+        recovery_level: version.has_soft_delete().then(|| rules.recovery_level()),
+        recoverable_days: version.has_recoverable_days().then(|| rules.retention_days()),
+        ..ObjectAttributes::from(&record.attributes)
+    }
+}
+
+fn item<'a, S: Store>(
+    exchange: &Exchange<'_, S>,
+    listed: &'a ListedSecret,
+    id: String,
+) -> wire::SecretItem<'a> {
+    wire::SecretItem {
+        content_type: listed.record.listing.content_type.as_deref(),
+        id: id.into(),
+        managed: listed.record.listing.managed,
+        attributes: attributes(exchange, &listed.record, listed.soft_delete),
+        tags: listed.record.tags.as_ref().map(Tags::as_map),
+    }
+}
+
+fn bundle<S: Store>(exchange: &Exchange<'_, S>, view: SecretView) -> Result<Answer, Problem> {
+    let not_text = || Problem::Op(OpError::Internal("a secret's value is not UTF-8".into()));
+    let value = view
+        .value
+        .map(|value| value.into_utf8().map(SecretValue::new).ok_or_else(not_text))
+        .transpose()?;
+    let body = wire::SecretBundle {
+        value: value.as_ref(),
+        content_type: view.record.listing.content_type.as_deref(),
+        id: Cow::Owned(id(exchange, &view.name, &view.record)),
+        managed: view.record.listing.managed,
+        attributes: attributes(exchange, &view.record, view.soft_delete),
+        tags: view.record.tags.as_ref().map(Tags::as_map),
+        kid: None,
+        previous_version: None,
+    };
+    Answer::secret_json(&body)
+}
+
+fn deletion<S: Store>(
+    exchange: &Exchange<'_, S>,
+    view: &DeletedSecretView,
+) -> wire::Deletion<'static> {
+    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    wire::Deletion {
+        recovery_id: format!("{base}/deletedsecrets/{}", view.name).into(),
+        deleted_date: view.deleted.0,
+        scheduled_purge_date: view.scheduled_purge.0,
+    }
+}
+
+fn deleted_bundle<S: Store>(
+    exchange: &Exchange<'_, S>,
+    view: &DeletedSecretView,
+) -> Result<Answer, Problem> {
+    Answer::json(&wire::DeletedSecretBundle {
+        deletion: deletion(exchange, view),
+        secret: wire::SecretBundle {
+            value: None,
+            content_type: view.record.listing.content_type.as_deref(),
+            id: Cow::Owned(id(exchange, &view.name, &view.record)),
+            managed: view.record.listing.managed,
+            attributes: attributes(exchange, &view.record, view.soft_delete),
+            tags: view.record.tags.as_ref().map(Tags::as_map),
+            kid: None,
+            previous_version: None,
+        },
+    })
+}

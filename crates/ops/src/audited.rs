@@ -1,0 +1,149 @@
+//! One call: its id, its time, its audit record, and whether the record has been written.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use strongroom_audit::Record;
+use strongroom_model::{RequestId, Timestamp, VaultId};
+use strongroom_store::{Outcome, Store, Txn};
+
+use crate::{OpError, Ops};
+
+/// The vault id under which changes of the installation itself are recorded.
+pub(crate) const NO_VAULT: VaultId = VaultId(uuid::Uuid::nil());
+
+/// A call on its way through an operation.
+///
+/// The record is a draft with everything but the outcome. A mutation completes it and commits it
+/// with its transaction; whoever finds [`Call::is_recorded`] false afterwards must write it.
+pub struct Call {
+    now: Timestamp,
+    record: Record,
+    started: Instant,
+    recorded: bool,
+}
+
+impl Call {
+    /// A call at `now` whose draft is `record`.
+    pub fn new(record: Record, now: Timestamp, started: Instant) -> Self {
+        Self { now, record, started, recorded: false }
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> RequestId {
+        self.record.id
+    }
+
+    /// The time of the call, by the installation's clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The draft.
+    pub fn record_mut(&mut self) -> &mut Record {
+        &mut self.record
+    }
+
+    /// Whether the record has been committed with a mutation.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// The record with its outcome: an HTTP status, and why it failed, if it did.
+    pub fn close(mut self, http_status: u16, failure: Option<&str>) -> Record {
+        complete(&mut self.record, http_status, failure, self.started.elapsed());
+        self.record
+    }
+
+    /// Sets a property, in place of an earlier one of its name.
+    pub(crate) fn set_property(&mut self, name: &str, value: String) {
+        self.record.properties.retain(|(known, _)| known != name);
+        self.record.properties.push((name.to_owned(), value));
+    }
+}
+
+fn complete(record: &mut Record, http_status: u16, failure: Option<&str>, elapsed: Duration) {
+    record.http_status = http_status;
+    record.success = http_status < 400;
+    record.signature = signature(http_status).into();
+    record.description = failure.unwrap_or_default().to_owned().into();
+    record.duration_ms = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
+}
+
+/// A status in the words of `resultSignature`.
+fn signature(http_status: u16) -> &'static str {
+    match http_status {
+        200..=299 => "OK",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        413 => "Payload Too Large",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}
+
+/// A transaction with a call's audit record inside.
+struct Recorded {
+    txn: Txn,
+    key: Bytes,
+    record: Record,
+}
+
+impl<S: Store> Ops<S> {
+    fn with_record(
+        &self,
+        call: &mut Call,
+        vault: VaultId,
+        http_status: u16,
+        txn: Txn,
+    ) -> Result<Recorded, OpError> {
+        if !self.audit.writes_allowed() {
+            return Err(OpError::AuditFull);
+        }
+        complete(&mut call.record, http_status, None, call.started.elapsed());
+        let record = call.record.clone();
+        let (key, value) = self.audit.outbox_row(vault, &record)?;
+        Ok(Recorded { txn: txn.put(key.clone(), value), key, record })
+    }
+
+    /// Commits a data-plane mutation and its audit record: both or neither.
+    pub(crate) async fn commit_recorded(
+        &self,
+        call: &mut Call,
+        vault: VaultId,
+        http_status: u16,
+        txn: Txn,
+    ) -> Result<Outcome, OpError> {
+        let recorded = self.with_record(call, vault, http_status, txn)?;
+        let outcome = self.store.commit(recorded.txn).await?;
+        self.settle(call, outcome, recorded.key, recorded.record);
+        Ok(outcome)
+    }
+
+    /// Commits a change of the directory and its audit record, and answers when it is in force.
+    pub(crate) async fn commit_directory(
+        &self,
+        call: &mut Call,
+        vault: VaultId,
+        http_status: u16,
+        txn: Txn,
+    ) -> Result<Outcome, OpError> {
+        let recorded = self.with_record(call, vault, http_status, txn)?;
+        let outcome = self.directory.commit(recorded.txn).await?;
+        self.settle(call, outcome, recorded.key, recorded.record);
+        Ok(outcome)
+    }
+
+    fn settle(&self, call: &mut Call, outcome: Outcome, key: Bytes, record: Record) {
+        if matches!(outcome, Outcome::Committed(_)) {
+            self.audit.committed(key, record);
+            call.recorded = true;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Why an operation did not succeed.
+
+use strongroom_audit::AuditError;
+use strongroom_crypto::CryptoError;
+use strongroom_directory::DirectoryError;
+use strongroom_model::lifecycle::Refusal;
+use strongroom_model::{Kind, ModelError};
+use strongroom_seal::SealError;
+use strongroom_store::StoreError;
+
+/// Why an operation did not succeed. `http` turns each into the real service's answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// No active object (or no version) of the name.
+    #[error("no {} named {name}", kind.collection())]
+    NotFound {
+        /// The kind.
+        kind: Kind,
+        /// What was asked for, as the client spelt it: the name, or the name and version.
+        name: String,
+    },
+    /// No deleted object of the name.
+    #[error("no deleted {} named {name}", kind.collection())]
+    DeletedNotFound {
+        /// The kind.
+        kind: Kind,
+        /// The name, as the client spelt it.
+        name: String,
+    },
+    /// The name is taken by a deleted object.
+    #[error("{name} is deleted but recoverable")]
+    DeletedButRecoverable {
+        /// The kind.
+        kind: Kind,
+        /// The name, as the client spelt it.
+        name: String,
+    },
+    /// A restore over a name that is in use.
+    #[error("{name} exists already")]
+    AlreadyExists {
+        /// The kind.
+        kind: Kind,
+        /// The name.
+        name: String,
+    },
+    /// The vault's purge protection forbids it.
+    #[error("purge protection is enabled")]
+    PurgeProtected,
+    /// The object is disabled.
+    #[error("the object is disabled")]
+    Disabled,
+    /// The secret belongs to a certificate and lives and dies with it.
+    #[error("the secret is managed by a certificate")]
+    Managed,
+    /// Others changed the object at the same time, again and again.
+    #[error("the object is being changed by several requests at once")]
+    Contended,
+    /// A value that breaks the rules; the text is for the client.
+    #[error("{0}")]
+    Invalid(String),
+    /// A backup blob that is malformed, was tampered with, or belongs elsewhere.
+    #[error("the backup blob is malformed")]
+    MalformedBackup,
+    /// An object with more versions than a backup may hold.
+    #[error("the object has more than {0} versions")]
+    TooManyVersions(usize),
+    /// A skip token that this service did not make, or not for this list.
+    #[error("the skip token is invalid")]
+    SkipToken,
+    /// The vault is gone.
+    #[error("the vault no longer exists")]
+    VaultGone,
+    /// A name that is taken.
+    #[error("{0} exists already")]
+    NameTaken(String),
+    /// What a control-plane request names is not there.
+    #[error("{0}")]
+    NoSuch(String),
+    /// The audit journal or its backlog is full: nothing may happen unaudited.
+    #[error("the audit journal takes no more records")]
+    AuditFull,
+    /// Nothing happened; trying again is safe.
+    #[error("the service is unavailable: {0}")]
+    Unavailable(String),
+    /// A defect or damage; the text goes to the log, never to the client.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<ModelError> for OpError {
+    fn from(error: ModelError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<StoreError> for OpError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(why) | StoreError::Indeterminate(why) => Self::Unavailable(why),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<SealError> for OpError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Store(error) => error.into(),
+            SealError::NoSuchKey(_) => Self::VaultGone,
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<DirectoryError> for OpError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Store(error) => error.into(),
+            DirectoryError::Seal(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<AuditError> for OpError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Full => Self::AuditFull,
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<CryptoError> for OpError {
+    fn from(error: CryptoError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl OpError {
+    /// What a state's refusal means for a client that named an object.
+    pub(crate) fn refused(refusal: Refusal, kind: Kind, name: &str) -> Self {
+        let name = name.to_owned();
+        match refusal {
+            Refusal::NotActive => Self::NotFound { kind, name },
+            Refusal::NotDeleted => Self::DeletedNotFound { kind, name },
+            Refusal::DeletedButRecoverable => Self::DeletedButRecoverable { kind, name },
+            Refusal::PurgeProtected => Self::PurgeProtected,
+        }
+    }
+}

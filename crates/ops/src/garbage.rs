@@ -1,0 +1,61 @@
+//! Bodies whose head is gone, or never came: marked, then collected by the sweeper.
+
+use strongroom_model::{Kind, Timestamp};
+use strongroom_store::layout::{self, Subject, Table};
+use strongroom_store::{Snapshot, Store, Txn};
+
+use crate::{OpError, Ops};
+
+/// Bodies deleted in one transaction.
+const ROWS_PER_TXN: usize = 60;
+
+/// Garbage rows looked at in one sweep.
+const ROWS_PER_SWEEP: usize = 256;
+
+/// Marks an incarnation's rows for collection from `from` on.
+pub(crate) fn mark(txn: Txn, subject: &Subject, from: Timestamp) -> Txn {
+    txn.put(layout::garbage(subject), from.0.to_be_bytes().to_vec())
+}
+
+impl<S: Store> Ops<S> {
+    /// Deletes the rows of every incarnation whose mark is due; answers how many were collected.
+    pub(crate) async fn collect_garbage(&self, now: Timestamp) -> Result<usize, OpError> {
+        let snapshot = self.snapshot().await?;
+        let mut collected = 0;
+        let mut after = None;
+        loop {
+            let rows =
+                snapshot.scan(layout::GARBAGE, after.as_deref(), ROWS_PER_SWEEP).await?;
+            let Some((last, _)) = rows.last() else { return Ok(collected) };
+            after = Some(last.clone());
+            for (key, row) in &rows {
+                let from = row.value.as_ref().try_into().map_or(0, i64::from_be_bytes);
+                let Some(subject) = Subject::read(key) else { continue };
+                if from <= now.0 {
+                    self.collect(&subject, key).await?;
+                    collected += 1;
+                }
+            }
+        }
+    }
+
+    /// Deletes an incarnation's bodies and version records, and then its mark.
+    async fn collect(&self, subject: &Subject, mark: &[u8]) -> Result<(), OpError> {
+        let Subject { vault, kind, incarnation } = *subject;
+        for table in [Table::Bodies, Table::Versions] {
+            let prefix = layout::incarnation(vault, kind, table, incarnation);
+            loop {
+                let snapshot = self.snapshot().await?;
+                let rows = snapshot.scan(&prefix, None, ROWS_PER_TXN).await?;
+                if rows.is_empty() {
+                    break;
+                }
+                let txn = rows.into_iter().fold(Txn::new(), |txn, (key, _)| txn.delete(key));
+                self.store.commit(txn).await?;
+            }
+        }
+        self.store.commit(Txn::new().delete(mark.to_vec())).await?;
+        tracing::debug!(%vault, kind = Kind::collection(kind), "collected a purged object");
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! X.509: the installation's certificate authority and its server certificates.
+//!
+//! An [`Authority`] is trusted by clients for the names below one base domain and for nothing
+//! else: its certificate says so in critical name constraints, which clients enforce. From it come
+//! short-lived P-256 server certificates.
+
+mod authority;
+mod error;
+mod signer;
+
+pub use authority::{Authority, MAX_SERVER_DAYS, ServerCertificate};
+pub use error::PkiError;

@@ -1,0 +1,193 @@
+//! What lies where. Key order is list order.
+//!
+//! | key | value |
+//! |---|---|
+//! | `s/protector` | the protector's header and the root key it wraps |
+//! | `k/<purpose><owner 16>/<generation>` | a wrapped data key |
+//! | `d/<type>/<id>` | a directory row |
+//! | `v/<vault 16>/<kind>/h/<folded name>` | the head of an active object |
+//! | `v/<vault 16>/<kind>/d/<folded name>` | the head of a deleted object |
+//! | `v/<vault 16>/<kind>/m/<incarnation 16><version 16>` | a superseded version's record |
+//! | `v/<vault 16>/<kind>/b/<incarnation 16><version 16>` | a version's body, written once |
+//! | `due/<unix time>/<vault 16><kind><incarnation 16>` | a timer |
+//! | `gc/<vault 16><kind><incarnation 16>` | bodies to collect |
+//! | `o/<vault 16>/<request 16>` | an audit record on its way to the journal |
+//! | `a/<node 16>` | the anchor of a node's audit chain |
+
+use strongroom_model::{IncarnationId, Kind, Timestamp, VaultId, Version};
+
+/// The protector's header.
+pub const PROTECTOR: &[u8] = b"s/protector";
+
+/// The installation's clock: the highest time seen, and the manual time.
+pub const CLOCK: &[u8] = b"s/clock";
+
+/// All timers, in the order in which they fall due.
+pub const DUE: &[u8] = b"due/";
+
+/// All incarnations whose bodies await collection.
+pub const GARBAGE: &[u8] = b"gc/";
+
+/// The directory.
+pub const DIRECTORY: &[u8] = b"d/";
+
+/// The generations of one data key: `purpose` is a letter, `owner` 16 bytes.
+pub fn data_keys(purpose: u8, owner: &[u8; 16]) -> Vec<u8> {
+    [b"k/", [purpose].as_slice(), owner, b"/"].concat()
+}
+
+/// One generation of a data key.
+pub fn data_key(purpose: u8, owner: &[u8; 16], generation: u32) -> Vec<u8> {
+    [data_keys(purpose, owner).as_slice(), &generation.to_be_bytes()].concat()
+}
+
+/// A directory row.
+pub fn directory_row(row_type: &str, id: &[u8]) -> Vec<u8> {
+    [DIRECTORY, row_type.as_bytes(), b"/", id].concat()
+}
+
+/// The part of a vault's key space that one table of one kind takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Heads of active objects.
+    Heads,
+    /// Heads of deleted objects.
+    Deleted,
+    /// Records of superseded versions.
+    Versions,
+    /// Bodies.
+    Bodies,
+}
+
+impl Table {
+    fn letter(self) -> u8 {
+        match self {
+            Self::Heads => b'h',
+            Self::Deleted => b'd',
+            Self::Versions => b'm',
+            Self::Bodies => b'b',
+        }
+    }
+}
+
+/// The prefix of all rows of a table.
+pub fn table(vault: VaultId, kind: Kind, table: Table) -> Vec<u8> {
+    let mut key = Vec::with_capacity(64);
+    key.extend_from_slice(b"v/");
+    key.extend_from_slice(vault.as_bytes());
+    key.extend_from_slice(&[b'/', kind.letter(), b'/', table.letter(), b'/']);
+    key
+}
+
+/// The head of an active object.
+pub fn head(vault: VaultId, kind: Kind, folded: &str) -> Vec<u8> {
+    named(vault, kind, Table::Heads, folded)
+}
+
+/// The head of a deleted object.
+pub fn deleted_head(vault: VaultId, kind: Kind, folded: &str) -> Vec<u8> {
+    named(vault, kind, Table::Deleted, folded)
+}
+
+fn named(vault: VaultId, kind: Kind, of: Table, folded: &str) -> Vec<u8> {
+    let mut key = table(vault, kind, of);
+    key.extend_from_slice(folded.as_bytes());
+    key
+}
+
+/// The prefix of one incarnation's rows in [`Table::Versions`] or [`Table::Bodies`].
+pub fn incarnation(vault: VaultId, kind: Kind, of: Table, id: IncarnationId) -> Vec<u8> {
+    let mut key = table(vault, kind, of);
+    key.extend_from_slice(id.as_bytes());
+    key
+}
+
+/// A superseded version's record.
+pub fn version(vault: VaultId, kind: Kind, id: IncarnationId, version: Version) -> Vec<u8> {
+    let mut key = incarnation(vault, kind, Table::Versions, id);
+    key.extend_from_slice(version.as_bytes());
+    key
+}
+
+/// A version's body.
+pub fn body(vault: VaultId, kind: Kind, id: IncarnationId, version: Version) -> Vec<u8> {
+    let mut key = incarnation(vault, kind, Table::Bodies, id);
+    key.extend_from_slice(version.as_bytes());
+    key
+}
+
+/// The vault, kind and incarnation that a timer or a garbage row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The vault.
+    pub vault: VaultId,
+    /// The kind.
+    pub kind: Kind,
+    /// The incarnation.
+    pub incarnation: IncarnationId,
+}
+
+impl Subject {
+    const LENGTH: usize = 33;
+
+    fn write(&self, key: &mut Vec<u8>) {
+        key.extend_from_slice(self.vault.as_bytes());
+        key.push(self.kind.letter());
+        key.extend_from_slice(self.incarnation.as_bytes());
+    }
+
+    /// Reads the end of a timer's or a garbage row's key.
+    pub fn read(key: &[u8]) -> Option<Self> {
+        let start = key.len().checked_sub(Self::LENGTH)?;
+        let (vault, rest) = key.get(start..)?.split_first_chunk::<16>()?;
+        let (kind, rest) = rest.split_first()?;
+        Some(Self {
+            vault: VaultId::from_bytes(*vault),
+            kind: Kind::from_letter(*kind)?,
+            incarnation: IncarnationId::from_bytes(rest.try_into().ok()?),
+        })
+    }
+}
+
+/// A timer. Times before 1970 fall due at once.
+pub fn due(at: Timestamp, subject: &Subject) -> Vec<u8> {
+    let mut key = DUE.to_vec();
+    key.extend_from_slice(&u64::try_from(at.0).unwrap_or(0).to_be_bytes());
+    key.push(b'/');
+    subject.write(&mut key);
+    key
+}
+
+/// When a timer falls due.
+pub fn due_time(key: &[u8]) -> Option<Timestamp> {
+    let (bytes, _) = key.strip_prefix(DUE)?.split_first_chunk::<8>()?;
+    i64::try_from(u64::from_be_bytes(*bytes)).ok().map(Timestamp)
+}
+
+/// A row that marks an incarnation's bodies for collection.
+pub fn garbage(subject: &Subject) -> Vec<u8> {
+    let mut key = GARBAGE.to_vec();
+    subject.write(&mut key);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_sort_by_time_and_read_back() {
+        let subject = Subject {
+            vault: VaultId::from_bytes([7; 16]),
+            kind: Kind::Secret,
+            incarnation: IncarnationId::from_bytes([9; 16]),
+        };
+        let early = due(Timestamp(255), &subject);
+        let late = due(Timestamp(256), &subject);
+        assert!(early < late);
+        assert_eq!(due_time(&late), Some(Timestamp(256)));
+        assert_eq!(Subject::read(&late), Some(subject));
+        assert_eq!(Subject::read(&garbage(&subject)), Some(subject));
+        assert_eq!(Subject::read(b"short"), None);
+    }
+}

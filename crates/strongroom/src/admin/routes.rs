@@ -1,0 +1,403 @@
+//! The routes of the administration socket.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use strongroom_audit::{Record, Report};
+use strongroom_authz::roles;
+use strongroom_identity::rotation::{self, RotationStep};
+use strongroom_model::{
+    PrincipalId, RequestId, ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition,
+    RoleDefinitionId, Scope, SoftDelete, SubscriptionId, VaultName, VaultResource,
+};
+use strongroom_ops::identities::{find_principal, new_guid};
+use strongroom_ops::vaults::CreateVault;
+use strongroom_ops::{Call, OpError};
+
+use super::Peer;
+use crate::server::{Node, carry_out, sweep};
+
+#[derive(Clone)]
+struct Admin {
+    node: Arc<Node>,
+    peer: Peer,
+}
+
+/// The router for one connection.
+pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
+    Router::new()
+        .route("/vaults", post(create_vault).get(list_vaults))
+        .route("/identities", post(create_identity))
+        .route("/roleAssignments", post(create_assignment).get(list_assignments))
+        .route("/roleAssignments/{id}", axum::routing::delete(delete_assignment))
+        .route("/clock", get(show_clock))
+        .route("/clock/advance", post(advance_clock))
+        .route("/clock/accept", post(accept_clock))
+        .route("/audit/verify", post(verify_audit))
+        .route("/tokenKeys/rotate", post(rotate_token_key))
+        .with_state(Admin { node, peer })
+}
+
+/// A refusal, in the shape of every other error of the service.
+struct Refused(StatusCode, &'static str, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": { "code": self.1, "message": self.2 } });
+        (self.0, Json(body)).into_response()
+    }
+}
+
+type Answer = Result<Json<Value>, Refused>;
+
+fn bad(message: impl std::fmt::Display) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, "BadParameter", message.to_string())
+}
+
+fn failed(message: impl std::fmt::Display) -> Refused {
+    Refused(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message.to_string())
+}
+
+fn refused(error: &OpError) -> Refused {
+    match error {
+        OpError::NoSuch(text) => {
+            Refused(StatusCode::NOT_FOUND, "ResourceNotFound", text.clone())
+        }
+        OpError::NameTaken(_) | OpError::Contended => {
+            Refused(StatusCode::CONFLICT, "Conflict", error.to_string())
+        }
+        OpError::Invalid(text) => bad(text),
+        OpError::Unavailable(_) | OpError::AuditFull => {
+            Refused(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", error.to_string())
+        }
+        other => failed(other),
+    }
+}
+
+impl Admin {
+    /// A call by the user at the other end of the socket.
+    fn call(&self, operation: &'static str) -> Result<Call, Refused> {
+        let id = RequestId(new_guid().map_err(failed)?);
+        let mut record = Record::new(id, self.node.clock.now_ms(), operation);
+        record.correlation_id = id.to_string();
+        record.client_info = match self.peer.pid {
+            Some(pid) => format!("unix socket, uid {}, pid {pid}", self.peer.uid),
+            None => format!("unix socket, uid {}", self.peer.uid),
+        };
+        Ok(Call::new(record, self.node.clock.now(), Instant::now()))
+    }
+
+    /// Records a call that changed nothing in the store, or failed.
+    async fn record(&self, call: Call, failure: Option<&OpError>) -> Result<(), Refused> {
+        if call.is_recorded() {
+            return Ok(());
+        }
+        let status = failure.map_or(StatusCode::OK, |error| refused(error).0);
+        let text = failure.map(ToString::to_string);
+        let record = call.close(status.as_u16(), text.as_deref());
+        self.node.audit.record(&record).await.map_err(failed)
+    }
+
+    async fn finish<T>(&self, call: Call, outcome: Result<T, OpError>) -> Result<T, Refused> {
+        self.record(call, outcome.as_ref().err()).await?;
+        outcome.map_err(|error| refused(&error))
+    }
+
+    fn subscription(&self) -> Result<SubscriptionId, Refused> {
+        let directory = self.node.directory.current();
+        let first = directory.subscriptions().next().map(|subscription| subscription.id);
+        first.ok_or_else(|| failed("the installation has no subscription"))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewVault {
+    name: String,
+    retention_days: Option<u32>,
+    #[serde(default)]
+    enable_purge_protection: bool,
+    resource_group: Option<String>,
+    location: Option<String>,
+}
+
+async fn create_vault(State(admin): State<Admin>, Json(sent): Json<NewVault>) -> Answer {
+    let subscription = admin.subscription()?;
+    let directory = admin.node.directory.current();
+    let resource_group = match sent.resource_group {
+        Some(name) => ResourceGroupName::parse(&name).map_err(bad)?,
+        None => directory
+            .resource_groups()
+            .map(|group| group.name.clone())
+            .min_by_key(|name| name.as_str().to_owned())
+            .ok_or_else(|| failed("the installation has no resource group"))?,
+    };
+    let days = sent.retention_days.unwrap_or(SoftDelete::DEFAULT_RETENTION_DAYS);
+    let request = CreateVault {
+        name: VaultName::parse(&sent.name).map_err(bad)?,
+        subscription,
+        resource_group,
+        location: sent.location,
+        soft_delete: SoftDelete::new(days, sent.enable_purge_protection).map_err(bad)?,
+    };
+    let mut call = admin.call("VaultPut")?;
+    let outcome = admin.node.ops.create_vault(request, &mut call).await;
+    let vault = admin.finish(call, outcome).await?;
+    Ok(Json(show_vault(&admin, &vault)))
+}
+
+async fn list_vaults(State(admin): State<Admin>) -> Answer {
+    let directory = admin.node.directory.current();
+    let mut vaults: Vec<&VaultResource> =
+        directory.vaults().map(|vault| vault.resource.as_ref()).collect();
+    vaults.sort_by_key(|vault| vault.name.folded());
+    Ok(Json(vaults.into_iter().map(|vault| show_vault(&admin, vault)).collect()))
+}
+
+/// A vault in the shape of the control plane.
+fn show_vault(admin: &Admin, vault: &VaultResource) -> Value {
+    let rules = vault.soft_delete;
+    json!({
+        "id": vault.scope().as_str(),
+        "name": vault.name.as_str(),
+        "type": "Microsoft.KeyVault/vaults",
+        "location": vault.location,
+        "resourceGroup": vault.resource_group.as_str(),
+        "properties": {
+            "tenantId": vault.tenant.to_string(),
+            "vaultUri": format!("{}/", admin.node.endpoints.vault(vault.name.as_str())),
+            "enableSoftDelete": true,
+            "softDeleteRetentionInDays": rules.retention_days(),
+            "enablePurgeProtection": rules.purge_protection().then_some(true),
+            "enableRbacAuthorization": true,
+            "provisioningState": "Succeeded",
+        },
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewIdentity {
+    display_name: String,
+    role: Option<String>,
+    scope: Option<String>,
+}
+
+/// An application, and with a role and a scope its role assignment, as az prints it.
+async fn create_identity(State(admin): State<Admin>, Json(sent): Json<NewIdentity>) -> Answer {
+    let grant = match (&sent.role, &sent.scope) {
+        (None, None) => None,
+        (Some(role), Some(scope)) => {
+            Some((find_role(role)?.id, Scope::parse(scope).map_err(bad)?))
+        }
+        _ => return Err(bad("role and scope go together: give both or neither")),
+    };
+    let directory = admin.node.directory.current();
+    let tenant = directory
+        .installation()
+        .map(|installation| installation.default_tenant)
+        .ok_or_else(|| failed("the installation has no tenant"))?;
+    let mut call = admin.call("ApplicationCreate")?;
+    let outcome = admin.node.ops.create_application(&sent.display_name, tenant, &mut call).await;
+    let new = admin.finish(call, outcome).await?;
+    if let Some((role, scope)) = grant {
+        let mut call = admin.call("RoleAssignmentWrite")?;
+        let principal = new.application.object_id;
+        let outcome =
+            admin.node.ops.create_role_assignment(principal, role, scope, &mut call).await;
+        admin.finish(call, outcome).await?;
+    }
+    Ok(Json(json!({
+        "appId": new.application.client_id.to_string(),
+        "displayName": new.application.display_name,
+        "objectId": new.application.object_id.to_string(),
+        "password": String::from_utf8_lossy(new.client_secret.expose()),
+        "tenant": tenant.to_string(),
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewAssignment {
+    assignee: Option<String>,
+    /// Any object id: also that of a principal of an external issuer.
+    assignee_object_id: Option<String>,
+    role: String,
+    scope: String,
+}
+
+async fn create_assignment(
+    State(admin): State<Admin>,
+    Json(sent): Json<NewAssignment>,
+) -> Answer {
+    let principal = match (&sent.assignee, &sent.assignee_object_id) {
+        (Some(assignee), None) => {
+            let directory = admin.node.directory.current();
+            find_principal(&directory, assignee).map_err(|error| refused(&error))?
+        }
+        (None, Some(object_id)) => object_id.parse().map_err(bad)?,
+        _ => return Err(bad("give either assignee or assigneeObjectId")),
+    };
+    let role = find_role(&sent.role)?;
+    let scope = Scope::parse(&sent.scope).map_err(bad)?;
+    let mut call = admin.call("RoleAssignmentWrite")?;
+    let outcome =
+        admin.node.ops.create_role_assignment(principal, role.id, scope, &mut call).await;
+    let assignment = admin.finish(call, outcome).await?;
+    Ok(Json(show_assignment(&assignment)))
+}
+
+async fn delete_assignment(State(admin): State<Admin>, Path(id): Path<String>) -> Answer {
+    let guid = id.rsplit('/').next().unwrap_or_default();
+    let id: RoleAssignmentId = guid.parse().map_err(bad)?;
+    let mut call = admin.call("RoleAssignmentDelete")?;
+    let outcome = admin.node.ops.delete_role_assignment(id, &mut call).await.and_then(|found| {
+        found.ok_or_else(|| OpError::NoSuch(format!("The role assignment '{id}' is not found.")))
+    });
+    let assignment = admin.finish(call, outcome).await?;
+    Ok(Json(show_assignment(&assignment)))
+}
+
+#[derive(Deserialize)]
+struct AssignmentFilter {
+    assignee: Option<String>,
+    scope: Option<String>,
+}
+
+async fn list_assignments(
+    State(admin): State<Admin>,
+    Query(filter): Query<AssignmentFilter>,
+) -> Answer {
+    let directory = admin.node.directory.current();
+    let principal: Option<PrincipalId> = match &filter.assignee {
+        None => None,
+        Some(assignee) => match find_principal(&directory, assignee) {
+            Ok(principal) => Some(principal),
+            Err(_) => Some(assignee.parse().map_err(bad)?),
+        },
+    };
+    let scope = filter.scope.as_deref().map(Scope::parse).transpose().map_err(bad)?;
+    let mut found: Vec<&Arc<RoleAssignment>> = directory
+        .assignments()
+        .filter(|a| principal.is_none_or(|principal| a.principal == principal))
+        .filter(|a| scope.as_ref().is_none_or(|scope| a.scope == *scope))
+        .collect();
+    found.sort_by_key(|assignment| assignment.id);
+    Ok(Json(found.into_iter().map(|assignment| show_assignment(assignment)).collect()))
+}
+
+/// A role by its name or its id.
+fn find_role(role: &str) -> Result<&'static RoleDefinition, Refused> {
+    let guid = role.rsplit('/').next().unwrap_or_default();
+    let by_id = guid.parse::<RoleDefinitionId>().ok().and_then(roles::by_id);
+    by_id.or_else(|| roles::by_name(role)).ok_or_else(|| {
+        Refused(StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", format!("Role '{role}' doesn't exist."))
+    })
+}
+
+/// A role assignment in the shape of az.
+fn show_assignment(assignment: &RoleAssignment) -> Value {
+    let scope = assignment.scope.as_str();
+    let base = if scope == "/" { "" } else { scope };
+    let definitions = "/providers/Microsoft.Authorization/roleDefinitions";
+    json!({
+        "id": format!("{base}/providers/Microsoft.Authorization/roleAssignments/{}", assignment.id),
+        "name": assignment.id.to_string(),
+        "principalId": assignment.principal.to_string(),
+        "roleDefinitionId": format!("{definitions}/{}", assignment.role),
+        "roleDefinitionName": roles::by_id(assignment.role).map(|role| role.name.as_str()),
+        "scope": scope,
+        "type": "Microsoft.Authorization/roleAssignments",
+    })
+}
+
+async fn show_clock(State(admin): State<Admin>) -> Answer {
+    let clock = &admin.node.clock;
+    Ok(Json(json!({
+        "now": clock.now().0,
+        "manual": clock.is_manual(),
+        "paused": clock.is_paused(),
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: u32,
+}
+
+/// Moves a manual clock, and answers when everything that fell due has been done.
+async fn advance_clock(State(admin): State<Admin>, Json(sent): Json<Advance>) -> Answer {
+    let call = admin.call("ClockAdvance")?;
+    let moved = admin.node.clock.advance(sent.seconds).await.map_err(failed)?;
+    let Some(now) = moved else {
+        return Err(bad("the clock is the system's: only `dev --clock manual` can be advanced"));
+    };
+    admin.record(call, None).await?;
+    let swept = sweep(&admin.node).await.map_err(failed)?;
+    Ok(Json(json!({
+        "now": now.0,
+        "purged": swept.purged,
+        "collected": swept.collected,
+    })))
+}
+
+async fn accept_clock(State(admin): State<Admin>) -> Answer {
+    let call = admin.call("ClockAccept")?;
+    admin.node.clock.accept().await.map_err(failed)?;
+    admin.record(call, None).await?;
+    Ok(Json(json!({ "now": admin.node.clock.now().0, "paused": false })))
+}
+
+async fn verify_audit(State(admin): State<Admin>) -> Answer {
+    let call = admin.call("AuditVerify")?;
+    let report = admin.node.audit.verify().await.map_err(failed)?;
+    admin.record(call, None).await?;
+    Ok(Json(show_report(&report)))
+}
+
+fn show_report(report: &Report) -> Value {
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "file": finding.file,
+                "offset": finding.offset,
+                "seq": finding.seq,
+                "what": finding.what,
+                "tampered": finding.tampered,
+            })
+        })
+        .collect();
+    json!({
+        "node": report.node.map(|node| node.to_string()),
+        "segments": report.segments,
+        "records": report.records,
+        "epochs": report.epochs,
+        "firstSeq": report.first_seq,
+        "lastSeq": report.last_seq,
+        "anchoredSeq": report.anchored_seq,
+        "undrained": report.undrained,
+        "unsynced": report.unsynced,
+        "tamperings": report.tamperings,
+        "findings": findings,
+    })
+}
+
+/// Makes the next token-signing key now. It signs once every verifier has seen it.
+async fn rotate_token_key(State(admin): State<Admin>) -> Answer {
+    let call = admin.call("TokenKeyRotate")?;
+    let schedule = rotation::rotate_now(admin.node.clock.now());
+    let signs_from = schedule.signs_from.0;
+    carry_out(&admin.node, RotationStep::Add(schedule)).await.map_err(failed)?;
+    admin.record(call, None).await?;
+    Ok(Json(json!({ "signsFrom": signs_from })))
+}

@@ -1,0 +1,137 @@
+//! The configuration file of `serve` and `init`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::CliError;
+
+/// The configuration. Unknown keys are refused: a misspelt one must not be silently ignored.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) server: ServerSection,
+    pub(crate) root_key: RootKeySection,
+    pub(crate) audit: AuditSection,
+    #[serde(rename = "trusted_issuer")]
+    pub(crate) trusted_issuers: Vec<TrustedIssuerSection>,
+}
+
+/// Where the server is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerSection {
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// The base domain of all host names.
+    pub(crate) base: String,
+    /// The port in every URL.
+    pub(crate) port: u16,
+    /// Addresses to listen on; their ports may differ from `port` behind a forwarder.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// The address of health and metrics; loopback only.
+    pub(crate) metrics: SocketAddr,
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("/var/lib/strongroom"),
+            base: String::new(),
+            port: 443,
+            listen: Vec::new(),
+            metrics: SocketAddr::from(([127, 0, 0, 1], 9464)),
+        }
+    }
+}
+
+/// What opens the root key: exactly one of the three.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RootKeySection {
+    /// A key file.
+    pub(crate) file: Option<PathBuf>,
+    /// A file that holds a passphrase; `-` reads it from standard input.
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The name of a systemd credential that holds a key file's content.
+    pub(crate) credential: Option<String>,
+}
+
+/// How the audit journal is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AuditSection {
+    /// Whether every answer waits until its record is durable.
+    pub(crate) strict: bool,
+    /// How long records are kept, in days.
+    pub(crate) retention_days: Option<u32>,
+    /// How many bytes of journal are kept.
+    pub(crate) retention_bytes: Option<u64>,
+}
+
+/// An external issuer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrustedIssuerSection {
+    /// The `iss` of its tokens, to the letter.
+    pub(crate) issuer: String,
+    /// The only `aud` accepted: `api://strongroom-…`.
+    pub(crate) audience: String,
+    /// The algorithms accepted.
+    #[serde(default = "default_algorithms")]
+    pub(crate) algorithms: Vec<String>,
+    /// Where its keys are, if its discovery document does not say.
+    pub(crate) jwks_uri: Option<String>,
+    /// A PEM file of the CAs that its server's certificate must chain to.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The tenant its principals belong to here; the default tenant if absent.
+    pub(crate) tenant: Option<String>,
+    /// Claims that a token must carry with exactly this value.
+    #[serde(default)]
+    pub(crate) required_claims: std::collections::BTreeMap<String, String>,
+}
+
+fn default_algorithms() -> Vec<String> {
+    vec!["RS256".into()]
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`], naming the file and the line.
+    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| CliError::Failed(format!("cannot read {}: {e}", path.display())))?;
+        toml::from_str(&text).map_err(|error| {
+            let text = error.to_string();
+            let text = text.trim_end().replace('\n', " ");
+            CliError::Failed(format!("{} is not a valid configuration: {text}", path.display()))
+        })
+    }
+
+    /// Checks what `serve` and `init` cannot do without.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`], naming the key.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        if self.server.base.is_empty() {
+            return Err(CliError::failed("the configuration lacks server.base, the base domain"));
+        }
+        let root = &self.root_key;
+        let given = usize::from(root.file.is_some())
+            + usize::from(root.passphrase_file.is_some())
+            + usize::from(root.credential.is_some());
+        if given != 1 {
+            return Err(CliError::failed(
+                "the configuration needs exactly one of root_key.file, root_key.passphrase_file \
+                 and root_key.credential",
+            ));
+        }
+        if !self.server.metrics.ip().is_loopback() {
+            return Err(CliError::failed("server.metrics must be a loopback address"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! A server that runs, and its orderly stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_crypto::process::Protection;
+use strongroom_http::{Server, Shutdown};
+use strongroom_monitor::Recorder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::super::node::Node;
+use super::super::tasks;
+use super::super::trust::Trust;
+use crate::admin;
+use crate::error::CliError;
+
+/// How long requests in flight may take after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A server that runs.
+pub(crate) struct Running {
+    node: Arc<Node>,
+    shutdown: Shutdown,
+    tasks: JoinSet<()>,
+    admin_socket: PathBuf,
+}
+
+impl Running {
+    /// Serves on sockets that listen already.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] when the administration socket cannot be made.
+    pub(crate) async fn start(
+        node: &Arc<Node>,
+        trust: &Arc<Trust>,
+        listening: Server,
+        addresses: Vec<SocketAddr>,
+        data: &Path,
+        recorder: Recorder,
+    ) -> Result<Self, CliError> {
+        let service = Arc::new(node.service(addresses));
+        let admin_socket = data.join("admin.sock");
+        admin::listen(&admin_socket, node)?;
+        let shutdown = listening.serve(trust.tls(), &service);
+        let tasks = tasks::start(node, trust, recorder);
+        Ok(Self { node: Arc::clone(node), shutdown, tasks, admin_socket })
+    }
+
+    /// Waits for the signal to stop, and stops in order: no new connections, then what is in
+    /// flight, then the audit, then the store.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] when the last audit records could not be made durable.
+    pub(crate) async fn until_stopped(mut self) -> Result<(), CliError> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        self.shutdown.stop(GRACE).await;
+        self.tasks.shutdown().await;
+        let _ = std::fs::remove_file(&self.admin_socket);
+        self.node.close().await
+    }
+}
+
+/// Logs to standard error; `RUST_LOG` chooses what.
+pub(crate) fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,rustls=warn,hyper=warn,h2=warn"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}
+
+/// Warns of what the system did not allow.
+pub(crate) fn report(protection: Protection) {
+    if !protection.undumpable {
+        tracing::warn!("core dumps could not be turned off");
+    }
+    if !protection.locked {
+        tracing::warn!(
+            "memory is not locked and may be swapped: raise the limit on locked memory \
+             (LimitMEMLOCK=infinity), or turn swap off"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! The trusted issuers of the configuration, brought into the directory at start.
+
+use strongroom_directory::row::row_key;
+use strongroom_directory::TrustedIssuer;
+use strongroom_model::TenantId;
+use strongroom_store::Txn;
+
+use super::node::Node;
+use crate::config::TrustedIssuerSection;
+use crate::error::CliError;
+
+const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "ES384"];
+
+/// Makes the directory's trusted issuers those of the configuration, no more and no fewer.
+///
+/// # Errors
+/// [`CliError::Failed`], naming the issuer that breaks a rule.
+pub(crate) async fn apply(node: &Node, wanted: &[TrustedIssuerSection]) -> Result<(), CliError> {
+    let directory = node.directory.current();
+    let default = directory
+        .installation()
+        .map(|installation| installation.default_tenant)
+        .ok_or_else(|| CliError::failed("the installation has no tenant"))?;
+    let rows: Vec<TrustedIssuer> =
+        wanted.iter().map(|section| row(section, default)).collect::<Result<_, _>>()?;
+    let mut txn = Txn::new();
+    for known in directory.trusted_issuers() {
+        if !rows.iter().any(|row| row.issuer == known.issuer) {
+            txn = txn.delete(row_key::<TrustedIssuer>(known.issuer.as_bytes()));
+        }
+    }
+    for row in &rows {
+        if !directory.trusted_issuers().iter().any(|known| known.as_ref() == row) {
+            let (key, value) = node.directory.row(row).map_err(CliError::failed)?;
+            txn = txn.put(key, value);
+        }
+    }
+    if !txn.writes.is_empty() {
+        node.directory.commit(txn).await.map_err(CliError::failed)?;
+    }
+    Ok(())
+}
+
+fn row(section: &TrustedIssuerSection, default: TenantId) -> Result<TrustedIssuer, CliError> {
+    let refused =
+        |why: &str| CliError::Failed(format!("trusted issuer {}: {why}", section.issuer));
+    if !section.issuer.starts_with("https://") {
+        return Err(refused("the issuer must be an https URL"));
+    }
+    if !section.audience.starts_with("api://strongroom-") {
+        return Err(refused(
+            "the audience must be of its own: api://strongroom-<name>. A token for a real Azure \
+             resource must never be good here",
+        ));
+    }
+    if section.algorithms.is_empty()
+        || !section.algorithms.iter().all(|name| ALGORITHMS.contains(&name.as_str()))
+    {
+        return Err(refused("algorithms must be among RS256, PS256, ES256, ES384"));
+    }
+    let tenant = match &section.tenant {
+        None => default,
+        Some(text) => text.parse().map_err(|_| refused("the tenant is not a GUID"))?,
+    };
+    let ca_pem = match &section.ca_file {
+        None => None,
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|e| refused(&e.to_string()))?),
+    };
+    Ok(TrustedIssuer {
+        issuer: section.issuer.clone(),
+        tenant,
+        audience: section.audience.clone(),
+        algorithms: section.algorithms.clone(),
+        jwks_uri: section.jwks_uri.clone(),
+        ca_pem,
+        required_claims: section.required_claims.clone().into_iter().collect(),
+    })
+}

@@ -1,0 +1,18 @@
+//! The server: how it is set up, how its parts are opened, and how it stops.
+
+pub(crate) mod dev;
+mod health;
+mod holder;
+pub(crate) mod init;
+mod issuers;
+mod node;
+mod place;
+mod ready;
+mod root_key;
+pub(crate) mod serve;
+mod tasks;
+mod token_audit;
+mod trust;
+
+pub(crate) use node::Node;
+pub(crate) use tasks::{carry_out, sweep};

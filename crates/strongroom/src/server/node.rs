@@ -1,0 +1,167 @@
+//! A node: every part of an installation, opened in order and closed in reverse.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use metrics::gauge;
+use strongroom_audit::{Audit, AuditKey, AuditKeys};
+use strongroom_authn::{Authenticator, OutgoingRules};
+use strongroom_authz::roles;
+use strongroom_directory::{Clock, Directory, DirectoryService};
+use strongroom_http::Service;
+use strongroom_identity::TokenService;
+use strongroom_model::Endpoints;
+use strongroom_monitor::HttpMetrics;
+use strongroom_ops::Ops;
+use strongroom_seal::{KeyRing, Protector};
+use strongroom_store::disk::{Disk, RealDisk};
+use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
+
+use super::token_audit::SignIns;
+use crate::config::AuditSection;
+use crate::error::CliError;
+
+/// The engine of this release.
+pub(crate) type Engine = EmbeddedStore;
+
+/// A node of an installation.
+pub(crate) struct Node {
+    pub(crate) store: Engine,
+    pub(crate) directory: Arc<DirectoryService<Engine>>,
+    pub(crate) clock: Arc<Clock<Engine>>,
+    pub(crate) audit: Arc<Audit<Engine>>,
+    pub(crate) ops: Arc<Ops<Engine>>,
+    pub(crate) endpoints: Endpoints,
+}
+
+/// Opens the data directory and its store.
+///
+/// # Errors
+/// [`CliError::Failed`] when another process uses it, or it cannot be read.
+pub(crate) fn open_store(data: &Path) -> Result<(Arc<dyn Disk>, Engine), CliError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(data).map_err(CliError::failed)?);
+    let store = EmbeddedStore::open(Arc::clone(&disk), &StoreOptions::default())
+        .map_err(CliError::failed)?;
+    Ok((disk, store))
+}
+
+impl Node {
+    /// Opens every part over a store.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`], saying which part did not open and why.
+    pub(crate) async fn open(
+        disk: Arc<dyn Disk>,
+        store: Engine,
+        protector: &Protector,
+        audit: &AuditSection,
+    ) -> Result<Self, CliError> {
+        let ring = KeyRing::open(store.clone(), protector).await.map_err(CliError::failed)?;
+        let ring = Arc::new(ring);
+        let directory = DirectoryService::open(store.clone(), &ring, roles::builtin().into())
+            .await
+            .map_err(CliError::failed)?;
+        let directory = Arc::new(directory);
+        let installation = directory
+            .current()
+            .installation()
+            .cloned()
+            .ok_or_else(|| CliError::failed("the set-up of the data directory was interrupted"))?;
+        let endpoints = Endpoints::new(&installation.base, installation.port);
+        let system = Arc::clone(ring.system());
+        let clock = Clock::open(store.clone(), system, installation.manual_clock)
+            .await
+            .map_err(CliError::failed)?;
+        let clock = Arc::new(clock);
+        let audit = open_audit(&store, disk, &ring, audit).await?;
+        let ops = Ops::new(
+            store.clone(),
+            ring,
+            Arc::clone(&directory),
+            Arc::clone(&audit),
+            Arc::clone(&clock),
+        );
+        Ok(Self { store, directory, clock, audit, ops: Arc::new(ops), endpoints })
+    }
+
+    /// The same node, its URLs at another port.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.endpoints = Endpoints::new(self.endpoints.base(), port);
+        self
+    }
+
+    /// The HTTP front of this node.
+    pub(crate) fn service(&self, listeners: Vec<SocketAddr>) -> Service<Engine> {
+        let directory = Arc::clone(&self.directory);
+        let current: Arc<dyn Fn() -> Arc<Directory> + Send + Sync> =
+            Arc::new(move || directory.current());
+        let digests = Arc::clone(&self.directory);
+        let clock = Arc::clone(&self.clock);
+        let login = strongroom_identity::router(TokenService {
+            endpoints: self.endpoints.clone(),
+            directory: Arc::clone(&current),
+            secret_digest: Arc::new(move |secret| digests.secret_digest(secret)),
+            audit: Arc::new(SignIns {
+                audit: Arc::clone(&self.audit),
+                endpoints: self.endpoints.clone(),
+            }),
+            now: Arc::new(move || clock.now()),
+        });
+        let authenticator =
+            Authenticator::new(current, self.endpoints.clone(), OutgoingRules::new(listeners));
+        Service::new(
+            Arc::clone(&self.ops),
+            Arc::new(authenticator),
+            self.endpoints.clone(),
+            login,
+            Arc::new(HttpMetrics::new()),
+        )
+    }
+
+    /// Sets the gauges of what this node holds.
+    #[allow(clippy::cast_precision_loss)] // Gauges are floating-point numbers.
+    pub(crate) fn publish_gauges(&self) {
+        let stats = self.audit.stats();
+        gauge!("strongroom_audit_sequence").set(stats.seq as f64);
+        gauge!("strongroom_audit_unsynced").set((stats.seq - stats.synced_seq.min(stats.seq)) as f64);
+        gauge!("strongroom_audit_outbox").set(stats.queue as f64);
+        gauge!("strongroom_audit_disk_full").set(f64::from(u8::from(stats.disk_full)));
+        gauge!("strongroom_clock_paused").set(f64::from(u8::from(self.clock.is_paused())));
+        gauge!("strongroom_directory_revision").set(self.directory.current().revision().0 as f64);
+    }
+
+    /// Closes the audit and then the store.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] when the last records could not be made durable.
+    pub(crate) async fn close(&self) -> Result<(), CliError> {
+        let audited = self.audit.close().await.map_err(CliError::failed);
+        self.store.close().await;
+        audited
+    }
+}
+
+async fn open_audit(
+    store: &Engine,
+    disk: Arc<dyn Disk>,
+    ring: &KeyRing<Engine>,
+    section: &AuditSection,
+) -> Result<Arc<Audit<Engine>>, CliError> {
+    let keys: Vec<AuditKey> = ring
+        .audit()
+        .copies()
+        .map_err(CliError::failed)?
+        .into_iter()
+        .map(|(generation, key)| AuditKey { generation, key })
+        .collect();
+    let keys = AuditKeys::new(&keys).map_err(CliError::failed)?;
+    let defaults = strongroom_audit::Options::default();
+    let options = strongroom_audit::Options {
+        strict: section.strict,
+        retention_days: section.retention_days,
+        retention_bytes: section.retention_bytes.unwrap_or(defaults.retention_bytes),
+        ..defaults
+    };
+    Audit::open(store.clone(), disk, keys, options).await.map(Arc::new).map_err(CliError::failed)
+}

@@ -1,0 +1,98 @@
+//! What a node does by itself: sweeping, renewing, rotating.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_directory::row::{TokenKeyRow, row_key};
+use strongroom_identity::rotation::{self, RotationStep};
+use strongroom_monitor::Recorder;
+use strongroom_store::{Condition, Txn};
+use tokio::task::JoinSet;
+
+use super::node::Node;
+use super::trust::Trust;
+use crate::error::CliError;
+
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+const RENEW_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Starts the tasks; they end when the set is dropped.
+pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let sweeping = Arc::clone(node);
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = sweep(&sweeping).await {
+                tracing::warn!(%error, "the sweep did not finish; it goes on in a second");
+            }
+        }
+    });
+    let renewing = Arc::clone(trust);
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            match renewing.renew_if_due() {
+                Ok(true) => tracing::info!("the server certificate was renewed"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the server certificate was not renewed"),
+            }
+        }
+    });
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_EVERY).await;
+            recorder.upkeep();
+        }
+    });
+    tasks
+}
+
+/// One round: the clock, the timers, the token-signing keys.
+///
+/// # Errors
+/// [`CliError::Failed`] when the store does not answer; what is left is due at the next round.
+pub(crate) async fn sweep(node: &Node) -> Result<strongroom_ops::Swept, CliError> {
+    node.clock.tick().await.map_err(CliError::failed)?;
+    let swept = node.ops.sweep().await.map_err(CliError::failed)?;
+    rotate_token_keys(node).await?;
+    Ok(swept)
+}
+
+/// Carries out every step of the rotation that is due.
+async fn rotate_token_keys(node: &Node) -> Result<(), CliError> {
+    // A step makes the next one visible; a handful is the most that can be due at once.
+    for _ in 0..8 {
+        let directory = node.directory.current();
+        let Some(step) = rotation::due(directory.token_keys(), node.clock.now()) else {
+            return Ok(());
+        };
+        carry_out(node, step).await?;
+    }
+    Ok(())
+}
+
+/// Makes or removes a token-signing key.
+///
+/// # Errors
+/// [`CliError::Failed`] when the directory cannot be written.
+pub(crate) async fn carry_out(node: &Node, step: RotationStep) -> Result<(), CliError> {
+    let txn = match step {
+        RotationStep::Remove { kid } => {
+            tracing::info!(%kid, "a token-signing key has ended");
+            Txn::new().delete(row_key::<TokenKeyRow>(kid.as_bytes()))
+        }
+        RotationStep::Add(schedule) => {
+            let row = tokio::task::spawn_blocking(move || schedule.generate())
+                .await
+                .map_err(CliError::failed)?
+                .map_err(CliError::failed)?;
+            tracing::info!(kid = %row.kid, "a token-signing key was made");
+            let (key, value) = node.directory.row(&row).map_err(CliError::failed)?;
+            Txn::new().require(key.clone(), Condition::Absent).put(key, value)
+        }
+    };
+    node.directory.commit(txn).await.map_err(CliError::failed)?;
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! The official Azure SDKs, unmodified, against the server as it is shipped.
+
+use std::process::Command;
+
+use super::cargo;
+use super::counts::Counts;
+use super::project::deep;
+use super::step::{Outcome, Place};
+use super::tools;
+
+/// A workspace of its own: the SDK's dependencies are no part of Strongroom's tree.
+pub(super) const RUST_MANIFEST: &str = "tests/compat/rust/Cargo.toml";
+
+pub(super) fn python(place: &Place) -> Outcome {
+    let suite = place.root().join("tests/compat/python");
+    match tools::python(place, &suite.join("requirements.txt")) {
+        Err(why) => Outcome::Skipped(why),
+        Ok(python) => {
+            let mut command = Command::new(python);
+            command.current_dir(&suite).args(["-m", "pytest", "-p", "no:cacheprovider"]);
+            against_server(place, &mut command, Counts::of_python)
+        }
+    }
+}
+
+pub(super) fn javascript(place: &Place) -> Outcome {
+    let suite = place.root().join("tests/compat/javascript");
+    match tools::javascript(place, &suite) {
+        Err(why) => Outcome::Skipped(why),
+        Ok(folder) => {
+            let mut command = Command::new("node");
+            command.current_dir(folder).arg("run.mjs");
+            against_server(place, &mut command, Counts::of_javascript)
+        }
+    }
+}
+
+pub(super) fn rust(place: &Place) -> Outcome {
+    let mut command = cargo(place, &["run", "--locked", "--manifest-path", RUST_MANIFEST]);
+    command.env("CARGO_TARGET_DIR", place.target("compat/rust"));
+    against_server(place, &mut command, Counts::of_rust)
+}
+
+fn against_server(place: &Place, command: &mut Command, read: fn(&str) -> Counts) -> Outcome {
+    let server = place.server();
+    if !server.is_file() {
+        let why = format!("{} is missing: run the step `release` first", server.display());
+        return Outcome::Failed(Counts::default(), why);
+    }
+    deep(place, command);
+    command.env("STRONGROOM_BIN", server);
+    Outcome::of_tests(place.run(command), read)
+}

@@ -1,0 +1,115 @@
+//! What the steps need installed, and how they get it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::cargo;
+use super::step::{Place, tail};
+
+const CARGO_DENY: &str = "0.20.2";
+
+/// Whether a program is installed and starts.
+pub(super) fn answers(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// cargo-deny of one version, built once into `target/tools`.
+pub(super) fn cargo_deny(place: &Place) -> Result<PathBuf, String> {
+    let tools = place.target("tools");
+    let deny = tools.join("bin/cargo-deny");
+    if deny.is_file() {
+        return Ok(deny);
+    }
+    println!("      installing cargo-deny {CARGO_DENY}, once: some minutes");
+    let mut command = cargo(place, &["install", "cargo-deny", "--locked", "--quiet"]);
+    command.args(["--version", CARGO_DENY]).arg("--root").arg(&tools);
+    command.env("CARGO_TARGET_DIR", tools.join("build"));
+    place.succeed(&mut command)?;
+    let _ = fs::remove_dir_all(tools.join("build"));
+    Ok(deny)
+}
+
+/// The interpreter of a virtual environment that holds exactly the pinned packages.
+pub(super) fn python(place: &Place, requirements: &Path) -> Result<PathBuf, String> {
+    let folder = place.target("compat/venv");
+    let python = folder.join("bin/python");
+    let stamp = folder.join("requirements.txt");
+    if is_copy(requirements, &stamp) && answers_at(&python) {
+        return Ok(python);
+    }
+    if !answers("python3") {
+        debian(place, &["python3"])?;
+    }
+    let create = || place.succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+    if create().is_err() {
+        // Debian packs the venv module on its own.
+        debian(place, &["python3-venv"])?;
+        create()?;
+    }
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    place.succeed(install.arg("--requirement").arg(requirements))?;
+    copy(requirements, &stamp)?;
+    Ok(python)
+}
+
+/// A folder with the suite's files and exactly the locked packages; node resolves them from there.
+pub(super) fn javascript(place: &Place, suite: &Path) -> Result<PathBuf, String> {
+    let folder = place.target("compat/js");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    if !(answers("node") && answers("npm")) {
+        debian(place, &["nodejs", "npm"])?;
+    }
+    let installed = folder.join("node_modules/installed-lock.json");
+    for entry in fs::read_dir(suite).map_err(|error| error.to_string())?.flatten() {
+        if entry.path().is_file() {
+            copy(&entry.path(), &folder.join(entry.file_name()))?;
+        }
+    }
+    let lock = suite.join("package-lock.json");
+    if !is_copy(&lock, &installed) {
+        let mut install = Command::new("npm");
+        install.current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]);
+        place.succeed(&mut install)?;
+        copy(&lock, &installed)?;
+    }
+    Ok(folder)
+}
+
+/// Installs Debian packages, when we are root on such a system.
+pub(super) fn debian(place: &Place, packages: &[&str]) -> Result<(), String> {
+    let names = packages.join(" ");
+    if !is_root() || !answers("apt-get") {
+        return Err(format!("not installed, and this is no root shell of a Debian: {names}"));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
+        place.succeed(&mut command)
+    };
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+    println!("      installing {names}");
+    apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))
+}
+
+pub(super) fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
+
+fn answers_at(program: &Path) -> bool {
+    program.to_str().is_some_and(answers)
+}
+
+fn is_copy(original: &Path, copy: &Path) -> bool {
+    matches!((fs::read(original), fs::read(copy)), (Ok(a), Ok(b)) if a == b)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let failed =
+        |error| tail(&format!("cannot copy {} to {}: {error}", from.display(), to.display()));
+    fs::copy(from, to).map(|_| ()).map_err(failed)
+}

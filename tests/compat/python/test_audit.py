@@ -1,0 +1,135 @@
+"""Every request leaves one record, no record holds a secret."""
+
+import json
+
+import pytest
+
+from forge import flipped_signature
+
+VALUE = "planted-value-e2a94b"
+
+
+def records(server):
+    """Azure's AuditEvent records, oldest first, as `audit tail` prints them."""
+    lines = server.cli("audit", "tail", "--format", "json").splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def found(server, request_id):
+    matching = [r for r in records(server) if r["correlationId"] == request_id
+                or r["properties"].get("requestId") == request_id]
+    assert len(matching) == 1, (request_id, matching)
+    return matching[0]
+
+
+SIGNATURES = {200: "OK", 401: "Unauthorized", 403: "Forbidden"}
+
+
+def leaves(server, answer, operation, status):
+    assert answer.status == status
+    record = found(server, answer.headers["x-ms-request-id"])
+    assert record["category"] == "AuditEvent"
+    assert record["operationName"] == operation
+    assert record["operationVersion"] == "7.4"
+    assert record["resultSignature"]
+    assert record["resultSignature"] == SIGNATURES.get(status, record["resultSignature"])
+    assert record["resultType"] == ("Success" if status < 400 else "Failure")
+    assert record["properties"]["httpStatusCode"] == status
+    assert record["resourceId"] == server.vault_id().upper()
+    assert record["callerIpAddress"] in ("127.0.0.1", "::1")
+    assert int(record["durationMs"]) >= 0
+    assert VALUE not in json.dumps(record)
+    return record
+
+
+OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+
+
+@pytest.fixture(scope="module")
+def written(server):
+    raw = server.raw()
+    raw.set("watched", VALUE)
+    return raw
+
+
+@pytest.mark.parametrize("method, path, body, operation, status", [
+    ("PUT", "/secrets/watched", {"value": VALUE}, "SecretSet", 200),
+    ("GET", "/secrets/watched", None, "SecretGet", 200),
+    ("PATCH", "/secrets/watched/", {"contentType": "a"}, "SecretUpdate", 200),
+    ("GET", "/secrets", None, "SecretList", 200),
+    ("GET", "/secrets/watched/versions", None, "SecretListVersions", 200),
+    ("POST", "/secrets/watched/backup", None, "SecretBackup", 200),
+    ("DELETE", "/secrets/watched", None, "SecretDelete", 200),
+    ("GET", "/deletedsecrets", None, "SecretListDeleted", 200),
+    ("GET", "/deletedsecrets/watched", None, "SecretGetDeleted", 200),
+    ("POST", "/deletedsecrets/watched/recover", None, "SecretRecover", 200),
+    ("GET", "/secrets/absent", None, "SecretGet", 404),
+    ("PUT", "/secrets/watched", {"value": 5}, "SecretSet", 400),
+])
+def test_each_operation(server, written, method, path, body, operation, status):
+    answer = written.call(method, path, body)
+    record = leaves(server, answer, operation, status)
+    claims = record["identity"]["claim"]
+    assert claims["appid"] == server.ready["owner"]["clientId"]
+    assert claims[OBJECT_ID] == server.ready["owner"]["objectId"]
+    assert record["properties"]["requestUri"].startswith(server.vault_url() + path)
+
+
+def test_a_purge(server, written):
+    written.set("purged")
+    written.call("DELETE", "/secrets/purged")
+    answer = written.call("DELETE", "/deletedsecrets/purged")
+    leaves(server, answer, "SecretPurge", 204)
+
+
+def test_a_restore(server, written):
+    written.set("restored", VALUE)
+    blob = written.call("POST", "/secrets/restored/backup").json()["value"]
+    written.call("DELETE", "/secrets/restored")
+    written.call("DELETE", "/deletedsecrets/restored")
+    answer = written.call("POST", "/secrets/restore", {"value": blob})
+    record = leaves(server, answer, "SecretRestore", 200)
+    assert blob[:40] not in json.dumps(record)
+
+
+def test_a_request_without_a_token(server):
+    answer = server.raw(token="").call("GET", "/secrets/watched")
+    leaves(server, answer, "SecretGet", 401)
+
+
+def test_a_request_with_a_bad_token(server):
+    token = flipped_signature(server.token())
+    answer = server.raw(token=token).call("GET", "/secrets/watched")
+    record = leaves(server, answer, "SecretGet", 401)
+    assert token.rsplit(".", 1)[1] not in json.dumps(record)
+
+
+def test_a_refusal(server):
+    identity = server.create_identity("nobody")
+    answer = server.raw(token=server.token(identity)).call("GET", "/secrets/watched")
+    record = leaves(server, answer, "SecretGet", 403)
+    assert record["identity"]["claim"]["appid"] == identity["appId"]
+
+
+def test_query_strings_enter_by_an_allow_list(server, written):
+    answer = written.call("GET", "/secrets", other="planted-query-31")
+    assert "planted-query-31" not in json.dumps(found(server, answer.headers["x-ms-request-id"]))
+
+
+def test_the_chain_verifies_and_a_changed_byte_does_not(server, written):
+    server.cli("audit", "verify")
+    server.stop()
+    server.cli("audit", "verify", "--root-key", server.root_key)
+    journal = sorted(path for path in server.data.rglob("*") if path.is_file()
+                     and "audit" in str(path.relative_to(server.data)))
+    assert journal, "no file of the journal found below the data directory"
+    segment = max(journal, key=lambda path: path.read_bytes().count(b"watched"))
+    original = segment.read_bytes()
+    place = original.index(b"watched")
+    segment.write_bytes(original[:place] + b"hidden!" + original[place + 7 :])
+    try:
+        changed = server.cli("audit", "verify", "--root-key", server.root_key, check=False)
+        assert changed.returncode == 1, changed
+    finally:
+        segment.write_bytes(original)
+        server.start()
