@@ -1,6 +1,7 @@
 //! The audit of one node: what requests are handed to.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,9 @@ use crate::drain::{Drain, Work};
 use crate::error::at;
 use crate::frame::Head;
 use crate::journal::Journal;
-use crate::{AuditError, AuditKeys, NodeId, Options, Record, Report, anchor, outbox, verify};
+use crate::{
+    AuditError, AuditKeys, NodeId, Options, Record, Report, Start, Tail, anchor, outbox, verify,
+};
 
 /// How long a close waits for the outbox to be drained.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
@@ -174,6 +177,15 @@ impl<S: Store> Audit<S> {
         verify(disk, dir, &snapshot, journal.keys.clone()).await
     }
 
+    /// A reader of the journal's records.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn tail(&self, start: Start) -> Result<Tail, AuditError> {
+        let journal = &self.0.journal;
+        Tail::new(journal.disk.clone(), &journal.options.dir, start)
+    }
+
     /// The journal's node.
     pub fn node(&self) -> NodeId {
         self.0.journal.node
@@ -215,11 +227,11 @@ impl<S: Store> Audit<S> {
         for sum in self.0.denials.end_window() {
             self.append(&sum)?;
         }
-        let seq = self.0.journal.close()?;
-        self.synced(seq).await?;
+        let marked = self.0.journal.close();
+        self.synced(self.0.journal.seq()).await?;
         self.0.anchors.renew().await?;
         self.0.stop();
-        Ok(())
+        marked.map(drop)
     }
 
     async fn synced(&self, seq: u64) -> Result<(), AuditError> {
@@ -305,8 +317,11 @@ async fn sync_task(journal: Arc<Journal>) {
             () = journal.urgent.notified() => {}
         }
         let blocking = journal.clone();
-        if !matches!(spawn_blocking(move || blocking.sync()).await, Ok(Ok(_))) {
-            return;
+        match spawn_blocking(move || blocking.sync()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return,
+            // Whoever waits must not wait for ever.
+            Err(_) => return drop(journal.fail(&io::Error::other("the sync was interrupted"))),
         }
     }
 }

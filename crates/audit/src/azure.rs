@@ -102,7 +102,8 @@ mod tests {
             app_id: Some("1950a258-227b-4e31-a9cf-xxxxxxxxxxxx".into()),
         };
         record.client_info = "azure-resource-manager/2.0".into();
-        record.request_uri = "https://control-prod-wus.vaultcore.azure.net/vaults/c?api-version=1".into();
+        record.request_uri =
+            "https://control-prod-wus.vaultcore.azure.net/vaults/c?api-version=1".into();
         record.object_id = "https://contosokeyvault.vault.azure.net/".into();
         record.http_status = 200;
         record.addr_auth_type = "".into();

@@ -66,8 +66,8 @@ impl<S: Store> Drain<S> {
         let Some(oldest_ms) = rows.iter().map(|(_, record)| record.time_ms).min() else {
             return Ok(());
         };
-        let Journal { disk, keys, options, .. } = &*self.journal;
-        let journaled = outbox::journaled(&**disk, &options.dir, keys, oldest_ms)?;
+        let Journal { disk, node, keys, options, .. } = &*self.journal;
+        let journaled = outbox::journaled(&**disk, &options.dir, *node, keys, oldest_ms)?;
         let mut done = Vec::new();
         for (key, record) in rows {
             if !journaled.contains(&record.id) {
@@ -211,13 +211,15 @@ impl<S: Store> Drain<S> {
     async fn rows(&self) -> Result<Vec<(Bytes, Record)>, StoreError> {
         let snapshot = self.store.snapshot(Freshness::Linearizable).await?;
         let rows = outbox::rows(&snapshot).await?;
-        let decode = |(key, value): (Bytes, Bytes)| {
-            match outbox::decode(&self.journal.keys, &key, &value) {
-                Ok(record) => Some((key, record)),
-                Err(error) => {
-                    tracing::error!(%error, "an outbox row is forged: run `strongroom audit verify`");
-                    None
-                }
+        let decode = |(key, value): (Bytes, Bytes)| match outbox::decode(
+            &self.journal.keys,
+            &key,
+            &value,
+        ) {
+            Ok(record) => Some((key, record)),
+            Err(error) => {
+                tracing::error!(%error, "an outbox row is forged: run `strongroom audit verify`");
+                None
             }
         };
         Ok(rows.into_iter().filter_map(decode).collect())

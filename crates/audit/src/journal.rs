@@ -65,6 +65,8 @@ pub(crate) struct State {
     status: Status,
     /// The newest time of any record, in Unix milliseconds.
     pub(crate) newest_ms: i64,
+    /// The newest time when retention was last looked at; `None`: look again.
+    pub(crate) pruned_ms: Option<i64>,
 }
 
 struct Active {
@@ -110,6 +112,7 @@ impl Journal {
             full: false,
             status: Status::Running,
             newest_ms: found.newest_ms,
+            pruned_ms: None,
         };
         let journal = Self {
             progress: watch::Sender::new(Progress { synced: Head::default(), failed: false }),
@@ -269,7 +272,8 @@ impl Journal {
         }
     }
 
-    fn fail(&self, error: &io::Error) -> AuditError {
+    /// Takes no more: what was appended may be lost.
+    pub(crate) fn fail(&self, error: &io::Error) -> AuditError {
         let reason = error.to_string();
         tracing::error!(%reason, "the audit journal could not be made durable");
         self.lock().status = Status::Failed(reason.clone());
@@ -310,6 +314,7 @@ impl Journal {
 
     pub(crate) fn pause_retention(&self, paused: bool) {
         self.retention_paused.store(paused, Ordering::Relaxed);
+        self.lock().pruned_ms = None;
     }
 
     pub(crate) fn retention_is_paused(&self) -> bool {

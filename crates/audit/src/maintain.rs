@@ -7,7 +7,7 @@ use strongroom_store::disk::{Disk, DiskFile, join};
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::at;
 use crate::frame::Step;
-use crate::journal::{Journal, Spare};
+use crate::journal::{Journal, Spare, State};
 use crate::segment::{self, Header, raw_name, zst_name};
 use crate::{AuditError, Options};
 
@@ -22,6 +22,9 @@ const LEVEL: i32 = 1;
 
 const SPARE: &str = "spare-";
 const MS_PER_DAY: i64 = 86_400_000;
+
+/// How much records must age before retention by days is looked at again, in milliseconds.
+const PRUNE_INTERVAL_MS: i64 = 600_000;
 
 impl Journal {
     /// Does what upkeep there is. Blocks; one caller at a time.
@@ -61,7 +64,11 @@ impl Journal {
                 return Ok(());
             };
             match compress(&*self.disk, &self.options.dir, number) {
-                Ok(()) => drop(self.lock().closed.remove(0)),
+                Ok(()) => {
+                    let mut state = self.lock();
+                    state.closed.remove(0);
+                    state.pruned_ms = None;
+                }
                 // Its turn comes again when there is room.
                 Err(AuditError::Full) => return Ok(()),
                 Err(error) => return Err(error),
@@ -72,6 +79,9 @@ impl Journal {
     /// Removes the oldest segments while the options ask for it, once the checkpoint that takes
     /// their place is durable.
     fn prune(&self) -> Result<(), AuditError> {
+        if !self.lock().is_prune_due() {
+            return Ok(());
+        }
         let (disk, dir) = (&*self.disk, self.options.dir.as_str());
         let doomed = self.doomed()?;
         let Some(last) = doomed.last() else { return Ok(()) };
@@ -100,9 +110,8 @@ impl Journal {
             (state.newest_ms, closed.unwrap_or(u64::MAX).min(state.active_number()))
         };
         let days = self.options.retention_days.filter(|_| !self.retention_is_paused());
-        let horizon = days.map(|days| {
-            newest_ms.saturating_sub(i64::from(days).saturating_mul(MS_PER_DAY))
-        });
+        let horizon =
+            days.map(|days| newest_ms.saturating_sub(i64::from(days).saturating_mul(MS_PER_DAY)));
         let numbers: Vec<u64> = segment::list(disk, dir)?.into_keys().collect();
         let sizes = numbers.iter().map(|number| size(disk, dir, *number));
         let sizes = sizes.collect::<Result<Vec<u64>, AuditError>>()?;
@@ -122,6 +131,19 @@ impl Journal {
             doomed.push(number);
         }
         Ok(doomed)
+    }
+}
+
+impl State {
+    /// Whether retention must be looked at: a segment was closed, or the records have aged.
+    fn is_prune_due(&mut self) -> bool {
+        let newest = self.newest_ms;
+        let fresh = |at: i64| newest.saturating_sub(at) < PRUNE_INTERVAL_MS;
+        let due = !self.pruned_ms.is_some_and(fresh);
+        if due {
+            self.pruned_ms = Some(newest);
+        }
+        due
     }
 }
 

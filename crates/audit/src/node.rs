@@ -28,13 +28,22 @@ impl NodeId {
         Self(bytes)
     }
 
-    /// The id of the journal in `dir`, if there is one: from its file, or, should that be lost,
-    /// from its newest segment.
+    /// The id of the journal in `dir`, if there is one: from its file, or, should that be lost or
+    /// spoilt, from its newest segment.
     pub(crate) fn find(disk: &dyn Disk, dir: &str) -> Result<Option<Self>, AuditError> {
         let path = join(dir, FILE);
-        match read(disk, &path).map_err(at(&path))? {
+        let from_file = match read(disk, &path).map_err(at(&path))? {
             Some(bytes) => Self::decode_file(&path, &bytes).map(Some),
-            None => segment::newest_header(disk, dir).map(|found| found.map(|h| h.node)),
+            None => Ok(None),
+        };
+        match from_file {
+            Ok(None) | Err(AuditError::Damaged { .. }) => {
+                match segment::newest_header(disk, dir)? {
+                    Some(header) => Ok(Some(header.node)),
+                    None => from_file,
+                }
+            }
+            other => other,
         }
     }
 

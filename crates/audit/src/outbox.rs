@@ -11,7 +11,7 @@ use strongroom_store::{Snapshot, StoreError};
 
 use crate::frame::{Chain, Head, Step};
 use crate::keys::Purpose;
-use crate::{AuditError, AuditKeys, Record, segment};
+use crate::{AuditError, AuditKeys, NodeId, Record, segment};
 
 /// Every row's key begins so.
 pub(crate) const PREFIX: &[u8] = b"o/";
@@ -68,6 +68,7 @@ pub(crate) async fn rows<N: Snapshot>(snapshot: &N) -> Result<Vec<(Bytes, Bytes)
 pub(crate) fn journaled(
     disk: &dyn Disk,
     dir: &str,
+    node: NodeId,
     keys: &AuditKeys,
     oldest_ms: i64,
 ) -> Result<HashSet<RequestId>, AuditError> {
@@ -76,7 +77,7 @@ pub(crate) fn journaled(
     for (nth, number) in numbers.enumerate() {
         let Some(mut segment) = segment::open(disk, dir, number)? else { continue };
         let Some(header) = segment.header else { continue };
-        let chain = Chain { key: keys.chain(header.generation)?, node: header.node };
+        let chain = Chain { key: keys.chain(header.generation)?, node };
         let mut head = header.before();
         while let Step::Frame(frame) = segment.step()?
             && chain.fits(head, frame, segment.payload())

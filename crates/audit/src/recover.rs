@@ -62,7 +62,8 @@ pub(crate) fn recover(
 ) -> Result<Recovered, AuditError> {
     tidy(disk, dir)?;
     let segments = segment::list(disk, dir)?;
-    let headers = newest_headers(disk, dir, &segments)?;
+    let mut headers = newest_headers(disk, dir, &segments)?;
+    headers.retain(|_, header| header.node == node);
     let mut recovered = Recovered {
         last_epoch: headers.values().map(|header| header.epoch).max().unwrap_or(0),
         raw: segments.iter().filter(|(_, forms)| forms.raw).map(|(number, _)| *number).collect(),
@@ -95,8 +96,12 @@ fn report(recovered: &Recovered, anchor: Option<Head>) {
     let found = recovered.found.map_or((0, 0), |found| found.head.position());
     let anchored = anchor.map_or((0, 0), |anchor| anchor.position());
     if found < anchored {
-        tracing::error!(?found, ?anchored, "synced audit records are missing: \
-            run `strongroom audit verify`");
+        tracing::error!(
+            ?found,
+            ?anchored,
+            "synced audit records are missing: \
+            run `strongroom audit verify`"
+        );
     } else if !recovered.clean && recovered.found.is_some() {
         tracing::warn!(?found, "the audit journal was not closed: a new epoch begins");
     }
@@ -152,10 +157,7 @@ struct End {
 
 impl Walk<'_> {
     /// Follows the chain through the segments of one epoch.
-    fn follow<'h>(
-        &mut self,
-        headers: impl Iterator<Item = &'h Header>,
-    ) -> Result<(), AuditError> {
+    fn follow<'h>(&mut self, headers: impl Iterator<Item = &'h Header>) -> Result<(), AuditError> {
         let mut last: Option<(u64, Head)> = None;
         for header in headers {
             let follows = |(number, head): (u64, Head)| {

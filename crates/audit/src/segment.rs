@@ -72,9 +72,9 @@ impl Header {
     /// The header in `bytes`, or `None` if there is none, or a torn one.
     fn decode(file: &str, bytes: &[u8; HEADER_LEN]) -> Result<Option<Self>, AuditError> {
         let mut rest = bytes.as_slice();
-        let sound = bytes.split_last_chunk::<4>().is_some_and(|(covered, crc)| {
-            crc32c::crc32c(covered) == u32::from_le_bytes(*crc)
-        });
+        let sound = bytes
+            .split_last_chunk::<4>()
+            .is_some_and(|(covered, crc)| crc32c::crc32c(covered) == u32::from_le_bytes(*crc));
         if !sound || take::<6>(&mut rest) != *MAGIC {
             return Ok(None);
         }
@@ -144,11 +144,7 @@ pub(crate) struct Segment {
 }
 
 /// Opens the segment `number`, or says `None` if there is none.
-pub(crate) fn open(
-    disk: &dyn Disk,
-    dir: &str,
-    number: u64,
-) -> Result<Option<Segment>, AuditError> {
+pub(crate) fn open(disk: &dyn Disk, dir: &str, number: u64) -> Result<Option<Segment>, AuditError> {
     // The raw form may be replaced between the two attempts: then the compressed one is there.
     for (name, compressed) in
         [(zst_name(number), true), (raw_name(number), false), (zst_name(number), true)]
@@ -163,11 +159,7 @@ pub(crate) fn open(
 }
 
 impl Segment {
-    fn new(
-        file: Arc<dyn DiskFile>,
-        name: String,
-        compressed: bool,
-    ) -> Result<Self, AuditError> {
+    fn new(file: Arc<dyn DiskFile>, name: String, compressed: bool) -> Result<Self, AuditError> {
         let plain = FileReader::new(file.clone(), 0).map_err(at(&name))?;
         let mut source: Box<dyn Read + Send> = if compressed {
             Box::new(zstd::Decoder::with_buffer(plain).map_err(at(&name))?)

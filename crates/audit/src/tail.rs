@@ -96,11 +96,7 @@ impl Tail {
 }
 
 /// The place of the record that is `count` before the end; `None` for the journal's beginning.
-fn newest(
-    disk: &dyn Disk,
-    dir: &str,
-    count: usize,
-) -> Result<Option<(u64, u64)>, AuditError> {
+fn newest(disk: &dyn Disk, dir: &str, count: usize) -> Result<Option<(u64, u64)>, AuditError> {
     let mut missing = count;
     for number in segment::list(disk, dir)?.into_keys().rev() {
         let mut offsets = VecDeque::new();

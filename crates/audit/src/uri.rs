@@ -45,8 +45,10 @@ mod tests {
             ("?api%2Dversion=7.4", "?api%2Dversion=7.4"),
             ("?API-Version=7.4&sig=abc", "?API-Version=7.4"),
             ("?value=hunter2&maxresults=5&api-version=7.4", "?maxresults=5&api-version=7.4"),
-            ("?includePending=true&outContentType=application/x-pem-file#frag",
-             "?includePending=true&outContentType=application/x-pem-file"),
+            (
+                "?includePending=true&outContentType=application/x-pem-file#frag",
+                "?includePending=true&outContentType=application/x-pem-file",
+            ),
             ("?$skiptoken=eyJ", ""),
             ("?api-version=my secret", ""),
             ("?maxresults", "?maxresults"),

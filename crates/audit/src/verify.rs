@@ -40,10 +40,7 @@ impl Evidence {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn collect<N: Snapshot>(
-        snapshot: &N,
-        keys: &AuditKeys,
-    ) -> Result<Self, AuditError> {
+    pub async fn collect<N: Snapshot>(snapshot: &N, keys: &AuditKeys) -> Result<Self, AuditError> {
         let mut evidence = Self::default();
         for (key, row) in snapshot.scan(anchor::PREFIX, None, MAX_ANCHORS).await? {
             let node = key.get(anchor::PREFIX.len()..).and_then(|id| id.try_into().ok());

@@ -188,7 +188,8 @@ fn all_groups(
     token_groups: &[PrincipalId],
 ) -> Vec<PrincipalId> {
     let mut groups = directory.groups_of(principal);
-    groups.extend(token_groups);
+    // Another issuer has no say in who belongs to a group of ours.
+    groups.extend(token_groups.iter().filter(|id| directory.group(**id).is_none()));
     groups.sort_unstable();
     groups.dedup();
     groups

@@ -120,7 +120,7 @@ impl<S: Store> Clock<S> {
         };
         if jumped {
             self.paused.store(true, Ordering::Release);
-            tracing::error!("the system's clock jumped: purges pause until `admin clock accept`");
+            tracing::error!("the system's clock jumped: purges pause until `strongroom clock accept`");
         }
         if jumped || self.now_ms() - self.saved_ms.load(Ordering::Acquire) > SAVE_EVERY_MS {
             self.save().await?;
@@ -159,6 +159,11 @@ impl<S: Store> Clock<S> {
         self.saved_ms.store(row.high_water_ms, Ordering::Release);
         Ok(())
     }
+}
+
+/// The system's time, for what the outside world judges by it: certificates.
+pub fn system_now() -> Timestamp {
+    Timestamp(system_ms().div_euclid(1_000))
 }
 
 fn system_ms() -> i64 {

@@ -13,7 +13,7 @@ mod service;
 mod snapshot;
 mod token_key;
 
-pub use clock::Clock;
+pub use clock::{Clock, system_now};
 pub use error::DirectoryError;
 pub use principal::{Application, Credential, Group};
 pub use row::{DirectoryRow, Installation, ResourceGroup, Subscription, Tenant, TrustedIssuer};

@@ -29,8 +29,8 @@ impl Scope {
         let segments: Vec<&str> = segments.collect();
         let plain = |s: &&str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_graphic());
         let root = segments == [""];
-        let below = segments.len() % 2 == 0
-            && segments.iter().all(|s| plain(&s))
+        let below = segments.len().is_multiple_of(2)
+            && segments.iter().all(plain)
             && segments.first().is_some_and(|s| s.eq_ignore_ascii_case("subscriptions"))
             && segments.get(1).is_some_and(|s| s.parse::<SubscriptionId>().is_ok());
         if root || below { Ok(Self::spelt(spelt.to_owned())) } else { Err(refused()) }

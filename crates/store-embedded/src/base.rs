@@ -32,7 +32,7 @@ const REVISION: &str = "revision";
 
 /// How much is written to the file between two syncs, in bytes. One large flush at the end
 /// would make the log's small ones wait for it.
-const PACE: u64 = 4 * 1024 * 1024;
+const PACE: u64 = 8 * 1024 * 1024;
 
 /// The base's file, open. Lives until the last view of it is gone.
 #[derive(Debug)]

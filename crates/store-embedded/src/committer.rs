@@ -22,6 +22,9 @@ const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// How long a commit waits for a checkpoint that lags.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a batch is held back when hardly any room is left.
+const MAX_PAUSE: Duration = Duration::from_millis(25);
+
 type Answer = Result<Outcome, StoreError>;
 
 /// What reaches the committer.
@@ -117,28 +120,44 @@ impl Committer {
         self.finish(batch);
     }
 
-    /// Waits while a checkpoint lags so far behind that memory would grow without bound.
+    /// Waits while a checkpoint lags so far behind that memory would grow without bound; and a
+    /// little before that, so that commits slow down to its pace instead of running into a wall.
     fn make_room(&self) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
         let mut control = self.shared.control();
         loop {
             if let Some(reason) = &control.broken {
                 return Err(reason.clone());
             }
-            let state = self.shared.state();
-            let full = state.active.bytes() >= 2 * self.memtable_bytes;
-            if !full || state.below.frozen.is_none() {
+            let pause = self.pause();
+            let left = pause.saturating_sub(begun.elapsed());
+            if left.is_zero() && pause < PATIENCE {
                 return Ok(());
             }
-            if let Some(reason) = &control.lagging {
+            if pause == PATIENCE
+                && let Some(reason) = &control.lagging
+            {
                 return Err(format!("changes cannot be moved out of the log: {reason}"));
             }
-            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err("the disk is too slow for this many changes; try again".to_owned());
             }
             control = self.shared.wait(control, left);
         }
+    }
+
+    /// How long to hold back the next batch; [`PATIENCE`] if there is no room for it.
+    fn pause(&self) -> Duration {
+        let state = self.shared.state();
+        let excess = state.active.bytes().saturating_sub(self.memtable_bytes);
+        if state.below.frozen.is_none() || excess == 0 {
+            return Duration::ZERO;
+        }
+        if excess >= self.memtable_bytes {
+            return PATIENCE;
+        }
+        let share = u32::try_from(excess * 1000 / self.memtable_bytes).unwrap_or(1000);
+        MAX_PAUSE * share / 1000
     }
 
     /// Makes the batch durable, publishes it, and answers.

@@ -1,9 +1,10 @@
 //! Failed syncs, full disks, decayed bits and foreign files.
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use strongroom_store::disk::{self, Disk, FaultDisk};
+use strongroom_store::disk::{self, Disk, DiskFile, FaultDisk};
 use strongroom_store::{Freshness, Outcome, Revision, Snapshot, Store, StoreError, Txn, Versioned};
 use strongroom_store_embedded::{EmbeddedStore, Options};
 
@@ -118,6 +119,66 @@ async fn a_full_disk_refuses_commits_until_there_is_space_and_reads_go_on() {
         assert_eq!(rows(&store).await.len(), committed + 1);
         drop(store);
         assert_eq!(rows(&open(&disk.power_loss(spare)).unwrap()).await.len(), committed + 1);
+    }
+}
+
+/// A disk that never says that it is nearly full, so that checkpoints run into its end.
+#[derive(Debug)]
+struct Optimist(FaultDisk);
+
+impl Disk for Optimist {
+    fn open(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.0.open(path)
+    }
+
+    fn create(&self, path: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.0.create(path)
+    }
+
+    fn create_dir(&self, dir: &str) -> io::Result<()> {
+        self.0.create_dir(dir)
+    }
+
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        self.0.list(dir)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.0.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &str) -> io::Result<()> {
+        self.0.sync_dir(dir)
+    }
+
+    fn free_space(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_runs_into_a_full_disk_is_made_good_later() {
+    for spare in [150_000, 400_000, 900_000] {
+        let disk = FaultDisk::new();
+        let store = EmbeddedStore::open(Arc::new(Optimist(disk.clone())), &options()).unwrap();
+        commit(&store, 0).await;
+        disk.set_capacity(disk.used() + spare);
+        let (committed, error) = fill(&store, 1).await;
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert_eq!(rows(&store).await.len(), committed);
+        disk.set_capacity(1 << 40);
+        recover(&store, committed).await;
+        for n in committed + 1..committed + 400 {
+            commit(&store, n).await;
+        }
+        assert!(store.stats().base_revision.0 > committed as u64, "checkpoints go on");
+        assert_eq!(rows(&store).await.len(), committed + 400);
+        drop(store);
+        assert_eq!(rows(&open(&disk.power_loss(spare)).unwrap()).await.len(), committed + 400);
     }
 }
 

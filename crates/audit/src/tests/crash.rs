@@ -39,7 +39,10 @@ fn work(disk: &FaultDisk, outcome: &mut Outcome, numbers: std::ops::Range<u32>, 
             return;
         }
     }
-    if closes && journal.close().is_ok() && let Ok(head) = journal.sync() {
+    if closes
+        && journal.close().is_ok()
+        && let Ok(head) = journal.sync()
+    {
         outcome.synced.append(&mut pending);
         outcome.anchor = Some(head);
     }
@@ -55,7 +58,7 @@ fn check(disk: &FaultDisk, outcome: &Outcome, label: &str) {
 
 #[test]
 fn power_lost_at_any_moment_again_and_again() {
-    for seed in 0..400 {
+    for seed in 0..200 {
         let mut disk = FaultDisk::new();
         let mut outcome = Outcome::default();
         for life in 0..4_u32 {

@@ -103,6 +103,24 @@ async fn a_forged_row_is_neither_journaled_nor_deleted_and_is_reported() {
 }
 
 #[tokio::test]
+async fn a_forged_frame_does_not_make_an_undrained_record_pass_for_written() {
+    let (store, disk) = (MemoryStore::new(), FaultDisk::new());
+    let audit = open(&store, &disk, options()).await;
+    change(&audit, &store, 1).await;
+    drop(audit);
+    // The frame of a record with the same id, from another node's journal.
+    let foreign = FaultDisk::new();
+    let journal = crate::testing::open(&foreign, None);
+    crate::testing::append(&journal, [1]);
+    let name = crate::testing::segments(&foreign)[0].clone();
+    crate::testing::put(&disk, "0000000009.log", &crate::testing::contents(&foreign, &name));
+    let audit = open(&store, &disk, options()).await;
+    assert_eq!(rows(&store).await, 0);
+    let genuine = audit.verify().await.unwrap();
+    assert_eq!((genuine.records, genuine.verdict()), (1, Verdict::Tampered));
+}
+
+#[tokio::test]
 async fn a_strict_append_is_durable_when_it_returns() {
     let (store, disk) = (MemoryStore::new(), FaultDisk::new());
     let hour = Duration::from_secs(3600);

@@ -52,7 +52,7 @@ impl Answer {
     }
 
     /// An error, with the challenge of a 401.
-    pub(crate) fn error(error: ErrorAnswer, challenge: Option<String>) -> Self {
+    pub(crate) fn error(error: &ErrorAnswer, challenge: Option<String>) -> Self {
         let body = KeyVaultError::new(error.code, error.message.as_ref(), error.inner);
         let json = to_json(&body).unwrap_or_default();
         let mut answer = Self::new(error.status, json.into());

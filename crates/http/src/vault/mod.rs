@@ -165,7 +165,7 @@ fn refusal<S: Store>(
         }
         _ => None,
     };
-    Answer::error(answer, challenge)
+    Answer::error(&answer, challenge)
 }
 
 /// Hands the record to the journal, unless a mutation has committed it already.

@@ -168,12 +168,7 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
             format!("{} {name} already exists and cannot be restored over.", noun(*kind)),
         ),
         OpError::PurgeProtected => answer(S::FORBIDDEN, "Forbidden", PURGE_PROTECTED),
-        OpError::Disabled => answer(
-            S::FORBIDDEN,
-            "Forbidden",
-            "Operation get is not allowed on a disabled secret.",
-        )
-        .inner("SecretDisabled"),
+        OpError::Disabled => answer(S::FORBIDDEN, "Forbidden", DISABLED).inner("SecretDisabled"),
         OpError::Managed => answer(
             S::FORBIDDEN,
             "Forbidden",
@@ -213,13 +208,15 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
             "The service cannot take the request now. Try again.",
         )
         .retry_after(1),
-        OpError::Internal(_) | _ => answer(
+        _ => answer(
             S::INTERNAL_SERVER_ERROR,
             "InternalServerError",
             "The request could not be completed. The service's log says why, by request id.",
         ),
     }
 }
+
+const DISABLED: &str = "Operation get is not allowed on a disabled secret.";
 
 /// Completed with the vault by [`with_vault`].
 const PURGE_PROTECTED: &str = "Operation \"purge\" is not allowed because purge protection is \

@@ -99,7 +99,10 @@ fn render(variables: &Variables, shape: Shape) -> Result<Zeroizing<String>, CliE
             Shape::Sh => export(&mut text, name, value),
             Shape::Github => push(&mut text, &[name, "=", value]),
             _ if name == SECRET => {
-                push(&mut text, &["##vso[task.setvariable variable=", name, ";issecret=true]", value]);
+                push(
+                    &mut text,
+                    &["##vso[task.setvariable variable=", name, ";issecret=true]", value],
+                );
             }
             _ => push(&mut text, &["##vso[task.setvariable variable=", name, "]", value]),
         }

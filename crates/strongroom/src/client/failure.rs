@@ -17,9 +17,12 @@ const LONGEST: usize = 2_000;
 pub(crate) fn no_answer(url: &Url, ca_file: Option<&Path>, error: &reqwest::Error) -> CliError {
     let place = url.origin().ascii_serialization();
     if error.is_timeout() {
-        return CliError::Failed(format!("{place} did not answer in time: look at the server's log"));
+        return CliError::Failed(format!(
+            "{place} did not answer in time: look at the server's log"
+        ));
     }
-    let causes: Vec<&(dyn Error + 'static)> = successors(error.source(), |e| e.source()).collect();
+    let causes: Vec<&(dyn Error + 'static)> =
+        successors(error.source(), |cause| (*cause).source()).collect();
     let refused = causes.iter().filter_map(|cause| cause.downcast_ref::<io::Error>());
     if refused.clone().any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused) {
         return CliError::Failed(format!(
@@ -111,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_the_service_says() {
-        let body = br#"{"error":{"code":"Forbidden","message":"Caller is not authorized.\r\nAction: x",
+        let body =
+            br#"{"error":{"code":"Forbidden","message":"Caller is not authorized.\r\nAction: x",
             "innererror":{"code":"ForbiddenByRbac"}}}"#;
         let error = refusal(403, body);
         assert!(matches!(error, CliError::Denied(_)));

@@ -76,10 +76,7 @@ fn checked_base(base: &str) -> Result<String, CliError> {
 }
 
 /// The vaults: those at the start, those made since as far as the server tells, those asked for.
-async fn vaults(
-    args: &HostsArgs,
-    ready: Option<&ReadyFile>,
-) -> Result<BTreeSet<String>, CliError> {
+async fn vaults(args: &HostsArgs, ready: Option<&ReadyFile>) -> Result<BTreeSet<String>, CliError> {
     let at_start = ready.iter().flat_map(|ready| &ready.vaults).map(|vault| vault.name.clone());
     let mut names: BTreeSet<String> = at_start.chain(args.vaults.iter().cloned()).collect();
     if let Some(ready) = ready {
@@ -94,8 +91,7 @@ async fn vaults(
 fn rewrite(path: &Path, change: impl Fn(&str) -> String) -> Result<(), CliError> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::PermissionDenied => CliError::Denied(format!(
-            "{} may not be written by this user: run `sudo {} hosts --install` with the same \
-             options",
+            "{} may not be written by this user: run `sudo {} hosts` with the same options",
             path.display(),
             failure::own_path()
         )),
@@ -109,7 +105,9 @@ fn rewrite(path: &Path, change: impl Fn(&str) -> String) -> Result<(), CliError>
     }
     match replace(&path, &after) {
         // In a container /etc/hosts is a mount of its own and cannot be replaced, only rewritten.
-        Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) =>
+        {
             fs::write(&path, &after).map_err(failed)
         }
         replaced => replaced.map_err(failed),

@@ -15,6 +15,7 @@ mod place;
 mod ready;
 mod role;
 mod secret;
+mod secret_json;
 mod sign_in;
 mod terminal;
 mod token;
@@ -23,8 +24,6 @@ mod vault;
 use clap::Subcommand;
 
 use crate::error::CliError;
-
-pub(crate) use audit::ReportView;
 
 /// A command of a client.
 #[derive(Subcommand)]
@@ -61,5 +60,72 @@ pub(crate) async fn run(command: ClientCommand) -> Result<(), CliError> {
         ClientCommand::Role(args) => role::run(args).await,
         ClientCommand::Clock(args) => clock::run(args).await,
         ClientCommand::Audit(args) => audit::run(args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    #[command(version, propagate_version = true)]
+    struct Line {
+        #[command(subcommand)]
+        command: ClientCommand,
+    }
+
+    #[test]
+    fn no_option_contradicts_another() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn the_words_of_the_contract_and_of_az_are_understood() {
+        for line in [
+            "env --format sh --tenant guid --ready-file r",
+            "token --resource https://vault.localhost --client-id a --client-secret-stdin",
+            "hosts --install --vault week --data d",
+            "secret set --vault-name dev --name a --file f --encoding base64 --tags a=b c=d",
+            "secret set -n a --disabled --expires 2030-01-01T00:00:00Z --description x",
+            "secret show --id https://dev.vault.localhost/secrets/a --query value -o tsv",
+            "secret show -n a --version 4387e9f3d6e14c459867679a90fd0f79",
+            "secret list --vault-name dev --maxresults 5 --output table",
+            "secret rollback a --to 4387e9f3d6e14c459867679a90fd0f79",
+            "secret restore --vault-name dev --file f",
+            "vault create week --retention-days 7 --enable-purge-protection --data d",
+            "identity create-for-rbac --name n --role Reader --scopes /subscriptions/s",
+            "role assignment create --assignee a --role Reader --scope /s --data d",
+            "role assignment delete --assignee a --role Reader --scope /s --data d",
+            "role assignment delete --ids a b",
+            "role assignment list --assignee a",
+            "clock advance 30d --data d",
+            "audit tail --format json --follow -n 5",
+            "audit verify --root-key k --data d",
+        ] {
+            let words = ["strongroom"].into_iter().chain(line.split(' '));
+            assert!(Line::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_refused() {
+        for line in [
+            "secret show",
+            "secret show a --name b",
+            "secret set a --value v --file f",
+            "secret set a --encoding hex",
+            "token",
+            "token --resource r --client-secret s",
+            "role assignment delete",
+            "role assignment create --assignee a --role r",
+            "identity create-for-rbac --name n --role r",
+            "hosts --install --uninstall",
+            "clock advance 0s",
+        ] {
+            let words = ["strongroom"].into_iter().chain(line.split(' '));
+            assert!(Line::try_parse_from(words).is_err(), "{line}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::node::open_store;
 use super::ready::write_private;
 use super::root_key::{self, Start};
-use super::trust::system_now;
+use strongroom_directory::system_now;
 use crate::cli::InitArgs;
 use crate::config::Config;
 use crate::error::CliError;

@@ -1,10 +1,9 @@
 //! The CA, the server's certificate from it, and the files that clients trust.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use strongroom_directory::DirectoryService;
+use strongroom_directory::{DirectoryService, system_now};
 use strongroom_directory::row::AuthorityRow;
 use strongroom_http::Tls;
 use strongroom_model::{Endpoints, Timestamp};
@@ -96,12 +95,6 @@ impl Trust {
         write_private(ca, pem.as_bytes(), 0o644)?;
         write_private(bundle, format!("{}\n{pem}", roots.trim_end()).trim_start().as_bytes(), 0o644)
     }
-}
-
-/// The system's time: certificates follow it, whatever the installation's clock says.
-pub(crate) fn system_now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn issue(authority: &Authority, endpoints: &Endpoints) -> Result<ServerCertificate, CliError> {

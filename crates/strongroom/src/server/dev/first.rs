@@ -19,7 +19,7 @@ use strongroom_store::Txn;
 use super::super::node::{Engine, Node};
 use super::super::ready::write_private;
 use super::super::root_key::{self, Start};
-use super::super::{place, trust};
+use super::super::place;
 use super::root_key_note;
 use crate::cli::{ClockKind, DevArgs};
 use crate::error::CliError;
@@ -66,7 +66,7 @@ pub(super) async fn prepare(
     if complete.is_none() {
         write_private(&root_key_note(data), root_key.as_os_str().as_encoded_bytes(), 0o600)?;
         let setup = setup(args, installation, port)?;
-        let now = trust::system_now();
+        let now = strongroom_directory::system_now();
         initialise(store, &protector, setup, now, now).await.map_err(CliError::failed)?;
     }
     Ok(Prepared { protector, root_key, listening, port })

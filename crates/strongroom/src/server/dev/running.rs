@@ -41,6 +41,8 @@ impl Running {
         data: &Path,
         recorder: Recorder,
     ) -> Result<Self, CliError> {
+        // What fell due while the node was down, a successor of its token-signing key above all.
+        tasks::sweep(node).await?;
         let service = Arc::new(node.service(addresses));
         let admin_socket = data.join("admin.sock");
         admin::listen(&admin_socket, node)?;
@@ -77,6 +79,7 @@ pub(crate) fn start_logging() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .try_init();
 }

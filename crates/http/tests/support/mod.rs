@@ -1,0 +1,21 @@
+//! A whole server in this process on port 0, and a client that trusts only its CA.
+//!
+//! Time is the installation's manual clock: it stands still until a test moves it.
+
+mod answer;
+mod client;
+pub(crate) mod golden;
+mod node;
+mod server;
+pub(crate) mod tokens;
+
+pub(crate) use answer::Answer;
+pub(crate) use client::{Ask, Client};
+pub(crate) use node::{Node, audited};
+pub(crate) use server::{Identity, Server};
+
+/// The version that a request names unless the test says otherwise.
+pub(crate) const API: &str = "2025-07-01";
+
+/// Seconds in a day.
+pub(crate) const DAY: u32 = 86_400;

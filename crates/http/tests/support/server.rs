@@ -1,0 +1,301 @@
+//! The server: an installation with an owner and a vault, served over TLS.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http_body_util::Full;
+use hyper::client::conn::http2;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
+use strongroom_audit::{Audit, Record};
+use strongroom_authn::{Authenticator, OutgoingRules};
+use strongroom_authz::roles;
+use strongroom_directory::row::AuthorityRow;
+use strongroom_directory::Directory;
+use strongroom_http::{Limits, Service, Shutdown, Tls};
+use strongroom_identity::{TokenAudit, TokenOutcome, TokenService, Unaudited};
+use strongroom_model::{
+    ClientId, Endpoints, InstallationId, PrincipalId, ResourceGroupName, Scope, SoftDelete,
+    Timestamp, VaultName, VaultResource,
+};
+use strongroom_monitor::HttpMetrics;
+use strongroom_ops::setup::{Owner, Setup, initialise};
+use strongroom_ops::vaults::CreateVault;
+use strongroom_pki::Authority;
+use strongroom_store::Store;
+use strongroom_store::disk::FaultDisk;
+use strongroom_store::memory::MemoryStore;
+use uuid::Uuid;
+
+use super::client::send_http2;
+use super::node::protector;
+use super::{API, Answer, Ask, Client, Node};
+
+/// A principal with a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) client_id: ClientId,
+    pub(crate) object_id: PrincipalId,
+    pub(crate) token: String,
+}
+
+/// A running server with a vault `dev` (90 days of retention) and an owner.
+pub(crate) struct Server<S: Store = MemoryStore> {
+    pub(crate) node: Node<S>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) owner: Owner,
+    /// The owner's token: what requests carry unless the test says otherwise.
+    pub(crate) token: String,
+    pub(crate) client: Client,
+    shared: http2::SendRequest<Full<Bytes>>,
+    shutdown: Shutdown,
+}
+
+impl Server<MemoryStore> {
+    /// A server on a store in memory.
+    pub(crate) async fn start() -> Self {
+        Self::over(MemoryStore::new(), FaultDisk::new()).await
+    }
+}
+
+impl<S: Store> Server<S> {
+    /// A server on an empty store, its journal on `disk`.
+    pub(crate) async fn over(store: S, disk: FaultDisk) -> Self {
+        let listening = listen();
+        let setup = Setup {
+            installation: InstallationId(Uuid::new_v4()),
+            base: "localhost".into(),
+            port: listening.port().unwrap(),
+            manual_clock: true,
+            location: "local".into(),
+            resource_group: ResourceGroupName::parse("dev").unwrap(),
+            owner_name: "owner".into(),
+            keep_owner_secret: false,
+        };
+        let now = system_now();
+        let owner = initialise(&store, &protector(), setup, now, now).await.unwrap();
+        let node = Node::open(store, disk).await;
+        Self::serve(node, owner, listening, true).await
+    }
+
+    /// A server of an installation that is there already, at another port.
+    pub(crate) async fn again(node: Node<S>, owner: Owner) -> Self {
+        Self::serve(node, owner, listen(), false).await
+    }
+
+    async fn serve(
+        node: Node<S>,
+        owner: Owner,
+        listening: strongroom_http::Server,
+        first: bool,
+    ) -> Self {
+        let port = listening.port().unwrap();
+        let endpoints = Endpoints::new("localhost", port);
+        let row: AuthorityRow = node.directory.read(b"").await.unwrap().unwrap();
+        let authority = Authority::from_parts(&row.certificate, &row.pkcs8).unwrap();
+        let service = Arc::new(service(&node, &endpoints));
+        let shutdown = listening.serve(&tls(&authority), &service);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let client = Client::new(authority.certificate_der().clone(), address);
+        let shared = client.http2("dev.vault.localhost").await;
+        let token = String::new();
+        let mut server = Self { node, endpoints, owner, token, client, shared, shutdown };
+        if first {
+            server.vault("dev", 90, false).await;
+        }
+        let secret = std::str::from_utf8(server.owner.client_secret.expose()).unwrap().to_owned();
+        server.token = server.sign_in(server.owner.client_id, &secret).await;
+        server
+    }
+
+    /// Makes a vault.
+    pub(crate) async fn vault(
+        &self,
+        name: &str,
+        retention_days: u32,
+        purge_protection: bool,
+    ) -> Arc<VaultResource> {
+        let request = CreateVault {
+            name: VaultName::parse(name).unwrap(),
+            subscription: self.owner.subscription,
+            resource_group: ResourceGroupName::parse("dev").unwrap(),
+            location: None,
+            soft_delete: SoftDelete::new(retention_days, purge_protection).unwrap(),
+        };
+        self.node.ops.create_vault(request, &mut self.node.call()).await.unwrap()
+    }
+
+    /// A new application; with a role at a scope, if one is named.
+    pub(crate) async fn identity(&self, role: Option<(&str, Scope)>) -> Identity {
+        let (ops, tenant) = (&self.node.ops, self.owner.tenant);
+        let new = ops.create_application("app", tenant, &mut self.node.call()).await.unwrap();
+        if let Some((role, scope)) = role {
+            let role = roles::by_name(role).unwrap().id;
+            let principal = new.application.object_id;
+            ops.create_role_assignment(principal, role, scope, &mut self.node.call())
+                .await
+                .unwrap();
+        }
+        let secret = std::str::from_utf8(new.client_secret.expose()).unwrap();
+        Identity {
+            client_id: new.application.client_id,
+            object_id: new.application.object_id,
+            token: self.sign_in(new.application.client_id, secret).await,
+        }
+    }
+
+    /// A token from the token endpoint, as clients get it.
+    pub(crate) async fn sign_in(&self, client: ClientId, secret: &str) -> String {
+        let resource = self.endpoints.vault_resource();
+        let body = format!(
+            "grant_type=client_credentials&client_id={client}&client_secret={secret}\
+             &scope={resource}/.default"
+        );
+        let target = format!("/{}/oauth2/v2.0/token", self.owner.tenant);
+        let ask = Ask {
+            method: Method::POST,
+            authority: self.authority("login"),
+            target,
+            headers: vec![("content-type".into(), "application/x-www-form-urlencoded".into())],
+            body: body.into(),
+        };
+        let answer = self.client.send_http1(&ask).await.expect(200);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Host and port of a label such as `dev.vault`.
+    pub(crate) fn authority(&self, label: &str) -> String {
+        format!("{label}.localhost:{}", self.endpoints.port())
+    }
+
+    /// A request of the owner to the vault `dev`; without a query it gets [`API`].
+    pub(crate) fn ask(&self, method: Method, target: &str) -> Ask {
+        let query = if target.contains('?') { "" } else { "?api-version=" };
+        let api = if query.is_empty() { "" } else { API };
+        Ask {
+            method,
+            authority: self.authority("dev.vault"),
+            target: format!("{target}{query}{api}"),
+            headers: vec![("authorization".into(), format!("Bearer {}", self.token))],
+            body: Vec::new(),
+        }
+    }
+
+    /// Sends over the shared HTTP/2 connection; every answer is held against what all must have.
+    pub(crate) async fn send(&self, ask: &Ask) -> Answer {
+        let answer = send_http2(self.shared.clone(), ask).await;
+        answer.check(ask.value("x-ms-client-request-id"));
+        answer
+    }
+
+    pub(crate) async fn get(&self, target: &str) -> Answer {
+        self.send(&self.ask(Method::GET, target)).await
+    }
+
+    pub(crate) async fn delete(&self, target: &str) -> Answer {
+        self.send(&self.ask(Method::DELETE, target)).await
+    }
+
+    pub(crate) async fn post(&self, target: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(&self.ask(Method::POST, target).body(body)).await
+    }
+
+    pub(crate) async fn put(&self, target: &str, body: &Value) -> Answer {
+        self.send(&self.ask(Method::PUT, target).body(body.to_string())).await
+    }
+
+    pub(crate) async fn patch(&self, target: &str, body: &Value) -> Answer {
+        self.send(&self.ask(Method::PATCH, target).body(body.to_string())).await
+    }
+
+    /// Sets a secret; gives its version.
+    pub(crate) async fn set(&self, name: &str, value: &str) -> String {
+        let answer = self.put(&format!("/secrets/{name}"), &json!({ "value": value })).await;
+        answer.expect(200).version()
+    }
+
+    /// Deletes a secret.
+    pub(crate) async fn deleted(&self, name: &str) -> Answer {
+        self.delete(&format!("/secrets/{name}")).await.expect(200)
+    }
+
+    /// Moves the clock, and does what has fallen due.
+    pub(crate) async fn travel(&self, seconds: u32) {
+        self.node.clock.advance(seconds).await.unwrap();
+        self.node.ops.sweep().await.unwrap();
+    }
+
+    /// The time, in Unix seconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.node.clock.now().0
+    }
+
+    /// Stops, and gives every audit record, oldest first.
+    pub(crate) async fn stop(self) -> Vec<Record> {
+        drop(self.shared);
+        self.shutdown.stop(Duration::from_secs(10)).await;
+        self.node.audit.close().await.unwrap();
+        super::audited(&self.node.disk)
+    }
+}
+
+fn listen() -> strongroom_http::Server {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    strongroom_http::Server::bind(&[address], Limits::default()).unwrap()
+}
+
+fn system_now() -> Timestamp {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp(i64::try_from(elapsed.as_secs()).unwrap())
+}
+
+fn service<S: Store>(node: &Node<S>, endpoints: &Endpoints) -> Service<S> {
+    let directory = Arc::clone(&node.directory);
+    let current: Arc<dyn Fn() -> Arc<Directory> + Send + Sync> =
+        Arc::new(move || directory.current());
+    let digests = Arc::clone(&node.directory);
+    let clock = Arc::clone(&node.clock);
+    let login = strongroom_identity::router(TokenService {
+        endpoints: endpoints.clone(),
+        directory: Arc::clone(&current),
+        secret_digest: Arc::new(move |secret| digests.secret_digest(secret)),
+        audit: Arc::new(SignIns(Arc::clone(&node.audit))),
+        now: Arc::new(move || clock.now()),
+    });
+    let outgoing = OutgoingRules::new(Vec::new());
+    let authenticator = Authenticator::new(current, endpoints.clone(), outgoing);
+    Service::new(
+        Arc::clone(&node.ops),
+        Arc::new(authenticator),
+        endpoints.clone(),
+        login,
+        Arc::new(HttpMetrics::new()),
+    )
+}
+
+fn tls(authority: &Authority) -> Tls {
+    let labels = ["login", "management", "*.vault", "*.managedhsm", "vault"];
+    let names: Vec<String> = labels.iter().map(|label| format!("{label}.localhost")).collect();
+    let issued = authority.issue_server(&names, system_now(), 30).unwrap();
+    let key = PrivatePkcs8KeyDer::from(issued.key.expose().to_vec());
+    Tls::new(issued.chain, PrivateKeyDer::Pkcs8(key)).unwrap()
+}
+
+/// Sign-ins in the journal.
+struct SignIns<S: Store>(Arc<Audit<S>>);
+
+impl<S: Store> TokenAudit for SignIns<S> {
+    fn record(
+        &self,
+        outcome: TokenOutcome,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Unaudited>> + Send + '_>> {
+        let mut record = Record::new(outcome.id, outcome.time.0 * 1_000, "SignIn");
+        record.http_status = outcome.status;
+        Box::pin(async move { self.0.record(&record).await.map_err(|_| Unaudited) })
+    }
+}

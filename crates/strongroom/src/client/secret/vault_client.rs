@@ -1,0 +1,110 @@
+//! A signed-in client of one vault.
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use strongroom_model::VaultName;
+use zeroize::Zeroizing;
+
+use super::super::https::{Body, HttpsClient, Request, bearer};
+use super::super::installation::Installation;
+use super::super::sign_in;
+use crate::error::CliError;
+
+const API_VERSION: &str = "2025-07-01";
+const JSON: &str = "application/json";
+
+/// A client of one vault.
+pub(super) struct VaultClient {
+    https: HttpsClient,
+    url: Url,
+    token: HeaderValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    value: Vec<T>,
+    next_link: Option<String>,
+}
+
+impl VaultClient {
+    /// Signs in for a vault.
+    pub(super) async fn open(
+        installation: &Installation,
+        vault: &VaultName,
+    ) -> Result<Self, CliError> {
+        let endpoint = sign_in::token_endpoint(installation)?;
+        let url = installation.endpoints.vault(&vault.folded());
+        let url = Url::parse(&url).map_err(CliError::failed)?;
+        let https = HttpsClient::new(installation, &[&endpoint, &url])?;
+        let resource = installation.endpoints.vault_resource();
+        let credential = installation.credential()?;
+        let token = sign_in::access_token(&https, &endpoint, credential, &resource).await?;
+        Ok(Self { https, url, token: bearer(&token)? })
+    }
+
+    /// Asks for something, and answers the body.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Zeroizing<Vec<u8>>, CliError> {
+        self.send(method, self.address(path), body).await
+    }
+
+    /// A list, page by page, until its end or so many elements.
+    pub(super) async fn list<T: for<'de> Deserialize<'de>>(
+        &self,
+        path: &str,
+        most: Option<usize>,
+    ) -> Result<Vec<T>, CliError> {
+        let mut listed = Vec::new();
+        let mut next = self.address(path);
+        loop {
+            let page = self.send(Method::GET, next, None).await?;
+            let page: Page<T> = parse(&page)?;
+            listed.extend(page.value);
+            let enough = most.is_some_and(|most| listed.len() >= most);
+            match page.next_link {
+                Some(link) if !enough && !link.is_empty() => next = self.next(&link)?,
+                _ => break,
+            }
+        }
+        listed.truncate(most.unwrap_or(usize::MAX));
+        Ok(listed)
+    }
+
+    fn address(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url.query_pairs_mut().append_pair("api-version", API_VERSION);
+        url
+    }
+
+    /// The next page must be at this vault: the token goes there.
+    fn next(&self, link: &str) -> Result<Url, CliError> {
+        Url::parse(link)
+            .ok()
+            .filter(|link| link.origin() == self.url.origin())
+            .ok_or_else(|| CliError::failed("the next page of the list lies at another place"))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Zeroizing<Vec<u8>>, CliError> {
+        let body = body.map(|bytes| Body { content_type: JSON, bytes });
+        let token = Some(self.token.clone());
+        self.https.send(Request { method, url, token, body }).await?.done()
+    }
+}
+
+/// An answer; what is wrong with it is told without what it holds.
+pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, CliError> {
+    serde_json::from_slice(body)
+        .map_err(|_| CliError::failed("the vault answered what this program does not know"))
+}
