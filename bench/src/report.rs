@@ -13,6 +13,7 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// Secrets in the vault while writes were measured.
     pub(crate) secrets: u64,
+    pub(crate) rounds_each: usize,
     pub(crate) seconds_a_round: f64,
     pub(crate) rows: Vec<Row>,
     /// Every round's figures.
@@ -25,6 +26,8 @@ pub(crate) struct Machine {
     cpu: String,
     cores: usize,
     kernel: String,
+    /// The load average of the last minute before: the box may not be ours alone.
+    load_before: String,
 }
 
 /// One line of the table.
@@ -121,11 +124,11 @@ impl Report {
             let padded = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:width$} |"));
             format!("|{}\n", padded.collect::<String>())
         };
-        let Machine { cpu, cores, kernel } = &self.machine;
+        let Machine { cpu, cores, kernel, load_before } = &self.machine;
         let mut text = format!(
-            "{cpu}, {cores} cores, Linux {kernel}; generator and server on the same cores; \
-             {} secrets; medians of rounds of {} s.\n\n",
-            self.secrets, self.seconds_a_round
+            "{cpu}, {cores} cores, Linux {kernel}, load average before {load_before}; generator \
+             and server on the same cores; {} secrets; medians of {} rounds of {} s.\n\n",
+            self.secrets, self.rounds_each, self.seconds_a_round
         );
         text += &line(&head);
         text += &line(&widths.map(|width| "-".repeat(width)));
@@ -149,7 +152,10 @@ impl Machine {
         let model = cpus.lines().find_map(|line| line.strip_prefix("model name"));
         let cpu = model.unwrap_or_default().trim_start_matches([' ', '\t', ':']).to_owned();
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
-        Ok(Self { cpu, cores: std::thread::available_parallelism()?.get(), kernel })
+        let load = std::fs::read_to_string("/proc/loadavg")?;
+        let load_before = load.split(' ').next().unwrap_or_default().to_owned();
+        let cores = std::thread::available_parallelism()?.get();
+        Ok(Self { cpu, cores, kernel, load_before })
     }
 }
 

@@ -13,7 +13,6 @@ use crate::report::{Goal, Machine, Report, Row, median};
 use crate::strongroom::{Answer, Home, SAMPLE, Strongroom, folder};
 use crate::{Result, floor, fsync};
 
-const ROUNDS: usize = 3;
 const READERS: usize = 32;
 const WRITERS: usize = 64;
 
@@ -38,6 +37,9 @@ pub(crate) struct Options {
     /// Secrets in the vault while writes are measured.
     #[arg(long)]
     secrets: Option<u64>,
+    /// Rounds of each measurement; an odd number has a middle.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
     /// Seconds to a round.
     #[arg(long)]
     seconds: Option<f64>,
@@ -83,6 +85,7 @@ impl Suite {
             program: std::path::absolute(&options.strongroom)?,
             dir: folder(dir, "strongroom")?,
         };
+        let machine = Machine::here()?;
         let first = home.start()?;
         std::thread::sleep(SETTLE);
         let idle = process::resident_mib(first.server.pid())?;
@@ -98,8 +101,9 @@ impl Suite {
             Row::of("resident when idle", "MiB", idle).must(Goal::AtMost(60e6 / 1024.0 / 1024.0)),
         ];
         let report = Report {
-            machine: Machine::here()?,
+            machine,
             secrets: options.secrets.unwrap_or(if options.quick { 5_000 } else { 100_000 }),
+            rounds_each: options.rounds,
             seconds_a_round: seconds,
             rows,
             rounds: Vec::new(),
@@ -111,7 +115,7 @@ impl Suite {
     /// Reads of one secret, floor and Strongroom by turns.
     fn get_one(&mut self) -> Result<()> {
         let mut rounds = Vec::new();
-        for _ in 0..ROUNDS {
+        for _ in 0..self.report.rounds_each {
             let bare = self.load(
                 "get, floor",
                 &Load {
@@ -145,7 +149,7 @@ impl Suite {
     /// Writes of one client, and the disk's floor, by turns.
     fn set_one(&mut self) -> Result<()> {
         let (mut appends, mut preallocated) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
+        for round in 0..self.report.rounds_each {
             let disk = self.disk()?;
             let ours = self.to_strongroom(1, Work::Set { prefix: format!("one-{round}-") });
             let ours = self.load("set, 1 connection", &ours)?;
@@ -181,7 +185,7 @@ impl Suite {
     /// Writes of many clients, and what the disk takes in groups, by turns.
     fn set_many(&mut self) -> Result<()> {
         let (mut rates, mut tails) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
+        for round in 0..self.report.rounds_each {
             let disk = self.disk()?;
             let ours = self.to_strongroom(WRITERS, Work::Set { prefix: format!("many-{round}-") });
             let ours = self.load("set, 64 connections", &ours)?;
@@ -198,6 +202,7 @@ impl Suite {
 
     /// Reads scattered over all secrets.
     fn get_among(&mut self) -> Result<()> {
+        std::thread::sleep(SETTLE);
         let count = self.report.secrets;
         let work = Work::GetAmong { prefix: "preloaded-".to_owned(), count };
         let figures = self.load("get among all", &self.to_strongroom(READERS, work))?;

@@ -30,11 +30,7 @@ pub fn seal(
     out.extend_from_slice(plaintext);
     let sealed = out.get_mut(start..).ok_or(CryptoError::Internal)?;
     let tag = key(key_bytes)?
-        .seal_in_place_separate_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(aad),
-            sealed,
-        )
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), sealed)
         .map_err(|_| CryptoError::Internal)?;
     out.extend_from_slice(tag.as_ref());
     Ok(())
@@ -52,11 +48,7 @@ pub fn open(
 ) -> Result<SecretBytes, CryptoError> {
     let mut buffer = SecretBytes::new(sealed.to_vec());
     let len = key(key_bytes)?
-        .open_in_place(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(aad),
-            buffer.expose_mut(),
-        )
+        .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), buffer.expose_mut())
         .map_err(|_| CryptoError::Unauthentic)?
         .len();
     buffer.truncate(len);

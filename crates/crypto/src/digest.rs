@@ -12,9 +12,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// SHA-1, for `x5t` thumbprints only; it secures nothing.
 pub fn sha1(bytes: &[u8]) -> [u8; 20] {
     let mut out = [0; 20];
-    out.copy_from_slice(
-        digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref(),
-    );
+    out.copy_from_slice(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
     out
 }
 

@@ -93,7 +93,8 @@ mod tests {
         assert_eq!(hex::encode(*okm), HKDF_EXPECTED);
     }
 
-    const HKDF_EXPECTED: &str = "d4100799f26a09615a72af3e58fa3841a2ff20d5ace3fb392e562e207fe6b718581eea4341652d405fe5";
+    const HKDF_EXPECTED: &str =
+        "d4100799f26a09615a72af3e58fa3841a2ff20d5ace3fb392e562e207fe6b718581eea4341652d405fe5";
 
     // Computed with argon2-cffi: argon2id, m = 19 MiB, t = 2, p = 1.
     #[test]
@@ -102,7 +103,8 @@ mod tests {
         assert_eq!(hex::encode(key.expose()), ARGON2_EXPECTED);
     }
 
-    const ARGON2_EXPECTED: &str = "0c4c0b6db219194b6006e078818a24eabea136f7af619a31930310e7f2d749a5";
+    const ARGON2_EXPECTED: &str =
+        "0c4c0b6db219194b6006e078818a24eabea136f7af619a31930310e7f2d749a5";
 
     #[test]
     fn cheap_costs_are_refused() {

@@ -114,13 +114,16 @@ impl<S: Store> Clock<S> {
         let jumped = {
             let mut last = self.last_reading.lock().unwrap_or_else(PoisonError::into_inner);
             let passed = i64::try_from((instant - last.0).as_millis()).unwrap_or(i64::MAX);
-            let jumped = system.saturating_sub(last.1).saturating_sub(passed) > JUMP_SECONDS * 1_000;
+            let jumped =
+                system.saturating_sub(last.1).saturating_sub(passed) > JUMP_SECONDS * 1_000;
             *last = (instant, system);
             jumped
         };
         if jumped {
             self.paused.store(true, Ordering::Release);
-            tracing::error!("the system's clock jumped: purges pause until `strongroom clock accept`");
+            tracing::error!(
+                "the system's clock jumped: purges pause until `strongroom clock accept`"
+            );
         }
         if jumped || self.now_ms() - self.saved_ms.load(Ordering::Acquire) > SAVE_EVERY_MS {
             self.save().await?;

@@ -14,7 +14,10 @@ pub enum DirectoryError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// A row that opens but does not decode.
-    #[error("the directory row {0} does not decode; run `strongroom admin verify`")]
+    #[error(
+        "the directory row {0} does not decode: keep a copy of the data directory, and restore a \
+         backup"
+    )]
     Malformed(String),
     /// The store has keys but no installation row: its set-up was interrupted.
     #[error("the installation's set-up was interrupted; remove the data directory and start again")]

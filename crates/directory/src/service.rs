@@ -9,9 +9,7 @@ use futures_util::StreamExt;
 use strongroom_crypto::MacKey;
 use strongroom_model::RoleDefinition;
 use strongroom_seal::{DataKeys, KeyRing};
-use strongroom_store::{
-    Change, Freshness, Outcome, Revision, Snapshot, Store, Txn, layout,
-};
+use strongroom_store::{Change, Freshness, Outcome, Revision, Snapshot, Store, Txn, layout};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

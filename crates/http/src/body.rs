@@ -25,6 +25,10 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    // What is announced as too large is refused before any of it is read.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(BodyError::TooLarge);
+    }
     let collect = Limited::new(body, limit).collect();
     let collected = tokio::time::timeout(BODY_TIMEOUT, collect)
         .await

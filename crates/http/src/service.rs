@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use strongroom_authn::Authenticator;
@@ -16,8 +16,8 @@ use strongroom_ops::Ops;
 use strongroom_store::Store;
 use tower::ServiceExt;
 
-use crate::headers::{Connection, put_json};
-use crate::vault;
+use crate::headers::Connection;
+use crate::vault::{self, Problem};
 
 /// A vault's answer is one piece; the token service streams through axum.
 pub(crate) type ResponseBody = Either<Full<Bytes>, AxumBody>;
@@ -54,42 +54,30 @@ impl<S: Store> Service<S> {
         connection: Arc<Connection>,
         request: Request<Incoming>,
     ) -> Result<Response<ResponseBody>, Infallible> {
-        let authority = request
-            .uri()
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .or_else(|| request.headers().get(header::HOST).and_then(|h| h.to_str().ok()));
-        let host = authority.and_then(|authority| self.endpoints.host(authority));
-        if let (Some(host), Some(sni)) = (&host, &connection.info.sni)
-            && !same_kind(host, self.endpoints.host(sni).as_ref())
-        {
-            return Ok(plain_error(
-                StatusCode::MISDIRECTED_REQUEST,
-                "MisdirectedRequest",
-                "The host of the request is not the host of the connection.",
-            ));
-        }
-        Ok(match host {
-            Some(Host::Vault(name)) => {
+        let host = authority(&request).and_then(|authority| self.endpoints.host(authority));
+        let stray = match &host {
+            Some(host) if !self.same_kind(host, connection.info.sni.as_deref()) => {
+                Some(Problem::Misdirected)
+            }
+            Some(Host::Vault(_) | Host::Login) => None,
+            Some(_) => Some(Problem::HostNotServed),
+            None => Some(Problem::UnknownHost(self.endpoints.base().to_owned())),
+        };
+        Ok(match (stray, host) {
+            (Some(problem), _) => {
+                vault::refuse(&self, &connection, &request, &problem).await.map(Either::Left)
+            }
+            (None, Some(Host::Vault(name))) => {
                 vault::respond(&self, &connection, &name, request).await.map(Either::Left)
             }
-            Some(Host::Login) => self.login(&connection, request).await,
-            Some(Host::ManagedHsm(_) | Host::Management | Host::Graph | Host::Portal) => {
-                plain_error(
-                    StatusCode::NOT_FOUND,
-                    "ResourceNotFound",
-                    "This release does not serve this host yet.",
-                )
-            }
-            None => plain_error(
-                StatusCode::NOT_FOUND,
-                "ResourceNotFound",
-                &format!(
-                    "The host is not served here. Vaults are at https://<name>.vault.{}.",
-                    self.endpoints.base()
-                ),
-            ),
+            (None, _) => self.login(&connection, request).await,
         })
+    }
+
+    /// Whether a host is of the kind that the handshake named; a client may name none.
+    fn same_kind(&self, host: &Host, sni: Option<&str>) -> bool {
+        let kind = |host: &Host| std::mem::discriminant(host);
+        sni.is_none_or(|sni| self.endpoints.host(sni).as_ref().map(kind) == Some(kind(host)))
     }
 
     async fn login(
@@ -105,16 +93,9 @@ impl<S: Store> Service<S> {
     }
 }
 
-fn same_kind(host: &Host, sni: Option<&Host>) -> bool {
-    sni.is_none_or(|sni| std::mem::discriminant(host) == std::mem::discriminant(sni))
-}
-
-/// An error outside any vault, in the shape that every Azure client reads.
-fn plain_error(status: StatusCode, code: &str, message: &str) -> Response<ResponseBody> {
-    let body = strongroom_wire::KeyVaultError::new(code, message, None);
-    let json = strongroom_wire::to_json(&body).unwrap_or_default();
-    let mut response = Response::new(Either::Left(Full::new(Bytes::from(json))));
-    *response.status_mut() = status;
-    put_json(response.headers_mut());
-    response
+/// The host that a request names, without the user information that a client may have put there.
+pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
+    let header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let named = request.uri().authority().map(http::uri::Authority::as_str).or_else(header)?;
+    Some(named.rsplit_once('@').map_or(named, |(_, host)| host))
 }

@@ -38,13 +38,12 @@ impl Tls {
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, HttpError> {
         let current = Arc::new(Current(ArcSwap::from_pointee(certified(chain, key)?)));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(
-            aws_lc_rs::default_provider(),
-        ))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| HttpError::Tls(error.to_string()))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+                .map_err(|error| HttpError::Tls(error.to_string()))?
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.max_early_data_size = 0;
         config.send_half_rtt_data = false;

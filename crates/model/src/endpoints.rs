@@ -105,9 +105,16 @@ mod tests {
         assert_eq!(at.host("x.managedhsm.localhost"), Some(Host::ManagedHsm("x".into())));
         assert_eq!(at.host("login.localhost:8443"), Some(Host::Login));
         assert_eq!(at.host("management.localhost."), Some(Host::Management));
-        for none in ["localhost", "a.b.vault.localhost", "vault.localhost", ".vault.localhost",
-            "dev.vault.localhost.evil.com", "loginlocalhost", "other.localhost", ""]
-        {
+        for none in [
+            "localhost",
+            "a.b.vault.localhost",
+            "vault.localhost",
+            ".vault.localhost",
+            "dev.vault.localhost.evil.com",
+            "loginlocalhost",
+            "other.localhost",
+            "",
+        ] {
             assert_eq!(at.host(none), None, "{none}");
         }
     }

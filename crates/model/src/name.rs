@@ -91,9 +91,8 @@ impl ResourceGroupName {
     /// [`ModelError::ResourceGroupName`] when it breaks the rules above.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.()-".contains(&b);
-        let sound = (1..=90).contains(&text.len())
-            && text.bytes().all(allowed)
-            && !text.ends_with('.');
+        let sound =
+            (1..=90).contains(&text.len()) && text.bytes().all(allowed) && !text.ends_with('.');
         if sound {
             Ok(Self(text.to_owned()))
         } else {

@@ -33,9 +33,7 @@ impl RoleDefinition {
         data_actions: [Vec<String>; 2],
     ) -> Self {
         let union = |patterns: &[String]| {
-            patterns
-                .iter()
-                .fold(DataActions::NONE, |set, p| set.union(DataActions::matching(p)))
+            patterns.iter().fold(DataActions::NONE, |set, p| set.union(DataActions::matching(p)))
         };
         let granted = union(&data_actions[0]).without(union(&data_actions[1]));
         let [actions, not_actions] = actions;

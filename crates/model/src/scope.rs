@@ -7,6 +7,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::{Kind, ModelError, ResourceGroupName, SubscriptionId, VaultName};
 
+const VAULTS: &str = "/providers/Microsoft.KeyVault/vaults";
+
 /// An ARM resource id, or `/` for everything.
 #[derive(Clone, Debug)]
 pub struct Scope {
@@ -53,7 +55,7 @@ impl Scope {
         name: &VaultName,
     ) -> Self {
         Self::spelt(format!(
-            "/subscriptions/{subscription}/resourceGroups/{}/providers/Microsoft.KeyVault/vaults/{}",
+            "/subscriptions/{subscription}/resourceGroups/{}{VAULTS}/{}",
             resource_group.as_str(),
             name
         ))
@@ -130,8 +132,10 @@ mod tests {
         let secret = scope(&vault).object(Kind::Secret, "One");
         assert!(scope("/").contains(&secret));
         assert!(scope(SUB).contains(&secret));
-        assert!(scope(&vault.to_uppercase().replace("SUBSCRIPTIONS", "subscriptions"))
-            .contains(&secret));
+        assert!(
+            scope(&vault.to_uppercase().replace("SUBSCRIPTIONS", "subscriptions"))
+                .contains(&secret)
+        );
         assert!(secret.contains(&scope(&format!("{vault}/secrets/one"))));
         assert!(!scope(&format!("{vault}/secrets/on")).contains(&secret));
         assert!(!secret.contains(&scope(&vault)));

@@ -30,11 +30,9 @@ pub struct SecretListing {
 /// [`ModelError::Attributes`] beyond [`MAX_CONTENT_TYPE_CHARS`].
 pub fn check_content_type(content_type: Option<&str>) -> Result<(), ModelError> {
     match content_type {
-        Some(text) if text.chars().count() > MAX_CONTENT_TYPE_CHARS => {
-            Err(ModelError::Attributes(format!(
-                "The content type may have at most {MAX_CONTENT_TYPE_CHARS} characters."
-            )))
-        }
+        Some(text) if text.chars().count() > MAX_CONTENT_TYPE_CHARS => Err(ModelError::Attributes(
+            format!("The content type may have at most {MAX_CONTENT_TYPE_CHARS} characters."),
+        )),
         _ => Ok(()),
     }
 }

@@ -22,9 +22,9 @@ pub struct HttpMetrics {
 
 impl PerOperation {
     fn new(name: &'static str) -> Self {
-        let results = CLASSES.map(|class| {
-            counter!("strongroom_api_results_total", "operation" => name, "class" => class)
-        });
+        let results = CLASSES.map(
+            |class| counter!("strongroom_api_results_total", "operation" => name, "class" => class),
+        );
         Self { results, latency: histogram!("strongroom_api_latency_seconds", "operation" => name) }
     }
 

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use strongroom_audit::Record;
+use strongroom_crypto::random;
+use strongroom_directory::DirectoryError;
 use strongroom_model::{RequestId, Timestamp, VaultId};
-use strongroom_store::{Outcome, Store, Txn};
+use strongroom_store::{Outcome, Store, StoreError, Txn};
 
 use crate::{OpError, Ops};
 
@@ -88,6 +90,17 @@ fn signature(http_status: u16) -> &'static str {
     }
 }
 
+/// A commit whose outcome is unknown may yet bring its own record to the journal. The refusal that
+/// the client gets is then another record, and says so.
+fn unsettle(call: &mut Call, error: &StoreError) {
+    if let StoreError::Indeterminate(_) = error
+        && let Ok(id) = random::bytes()
+    {
+        call.set_property("outcomeUnknownOf", call.record.id.to_string());
+        call.record.id = RequestId::from_bytes(id);
+    }
+}
+
 /// A transaction with a call's audit record inside.
 struct Recorded {
     txn: Txn,
@@ -121,7 +134,8 @@ impl<S: Store> Ops<S> {
         txn: Txn,
     ) -> Result<Outcome, OpError> {
         let recorded = self.with_record(call, vault, http_status, txn)?;
-        let outcome = self.store.commit(recorded.txn).await?;
+        let outcome = self.store.commit(recorded.txn).await;
+        let outcome = outcome.inspect_err(|error| unsettle(call, error))?;
         self.settle(call, outcome, recorded.key, recorded.record);
         Ok(outcome)
     }
@@ -135,7 +149,12 @@ impl<S: Store> Ops<S> {
         txn: Txn,
     ) -> Result<Outcome, OpError> {
         let recorded = self.with_record(call, vault, http_status, txn)?;
-        let outcome = self.directory.commit(recorded.txn).await?;
+        let outcome = self.directory.commit(recorded.txn).await;
+        let outcome = outcome.inspect_err(|error| {
+            if let DirectoryError::Store(error) = error {
+                unsettle(call, error);
+            }
+        })?;
         self.settle(call, outcome, recorded.key, recorded.record);
         Ok(outcome)
     }

@@ -26,8 +26,9 @@ use crate::{Call, OpError, Ops, SecretView};
 /// The most versions in a backup.
 const MAX_VERSIONS: usize = 500;
 
-/// Bodies written in one transaction of a restore: at most 25 KB each, so below 1 MiB together.
-const VERSIONS_PER_TXN: usize = 16;
+/// Versions written in one transaction of a restore. One takes 88 KB at the most (a value of
+/// 25 KB, 15 tags of 2 × 512 characters of 4 bytes each), so below 1 MiB together.
+const VERSIONS_PER_TXN: usize = 8;
 
 /// How long the rows of an unfinished restore are left alone, in seconds.
 const RESTORE_SECONDS: i64 = 3_600;
@@ -90,10 +91,7 @@ impl<S: Store> Ops<S> {
     ///
     /// # Errors
     /// [`OpError::NotFound`], [`OpError::TooManyVersions`], or that the service cannot.
-    pub async fn backup_secret(
-        &self,
-        admitted: Admitted<BackupSecret>,
-    ) -> Result<String, OpError> {
+    pub async fn backup_secret(&self, admitted: Admitted<BackupSecret>) -> Result<String, OpError> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         let snapshot = self.snapshot().await?;
@@ -132,6 +130,7 @@ impl<S: Store> Ops<S> {
         let folded = head.name.folded();
         let mark = layout::garbage(&objects.subject(&head));
         debug_assert_eq!(head.incarnation, incarnation);
+        let _turn = self.turns.of(objects.vault, &head.name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let snapshot = self.snapshot().await?;
@@ -231,11 +230,16 @@ async fn read_versions(
     let folded = head.name.folded();
     let mut records = Vec::with_capacity(rows.len() + 1);
     for (key, row) in &rows {
-        let version = key.get(prefix.len()..).and_then(|v| v.try_into().ok()).ok_or_else(|| {
-            OpError::Internal("a version's key has another length".into())
-        })?;
+        let version = key
+            .get(prefix.len()..)
+            .and_then(|v| v.try_into().ok())
+            .ok_or_else(|| OpError::Internal("a version's key has another length".into()))?;
         let version = strongroom_model::Version::from_bytes(version);
-        records.push(objects.open(&folded, Part::Version(head.incarnation, version), &row.value)?);
+        records.push(objects.open(
+            &folded,
+            Part::Version(head.incarnation, version),
+            &row.value,
+        )?);
     }
     records.sort_by_key(|r: &VersionRecord<SecretListing>| r.attributes.created);
     records.push(head.current.clone());

@@ -24,8 +24,7 @@ impl<S: Store> Ops<S> {
         let mut collected = 0;
         let mut after = None;
         loop {
-            let rows =
-                snapshot.scan(layout::GARBAGE, after.as_deref(), ROWS_PER_SWEEP).await?;
+            let rows = snapshot.scan(layout::GARBAGE, after.as_deref(), ROWS_PER_SWEEP).await?;
             let Some((last, _)) = rows.last() else { return Ok(collected) };
             after = Some(last.clone());
             for (key, row) in &rows {

@@ -8,8 +8,8 @@ use strongroom_crypto::{SecretBytes, random};
 use strongroom_directory::row::row_key;
 use strongroom_directory::{Application, Credential, Directory, DirectoryService};
 use strongroom_model::{
-    ClientId, CredentialId, PrincipalId, RoleAssignment, RoleAssignmentId, RoleDefinitionId,
-    Scope, TenantId, Timestamp,
+    ClientId, CredentialId, PrincipalId, RoleAssignment, RoleAssignmentId, RoleDefinitionId, Scope,
+    TenantId, Timestamp,
 };
 use strongroom_store::{Condition, Outcome, Store, Txn};
 

@@ -16,6 +16,7 @@ mod secrets;
 pub mod setup;
 mod skip_token;
 mod sweeper;
+mod turns;
 pub mod vaults;
 
 use std::sync::Arc;
@@ -34,9 +35,7 @@ pub use lifecycle::{
 pub use listing::{
     GetDeletedSecrets, GetSecretVersions, GetSecrets, ListedSecret, MAX_PAGE, Page, PageRequest,
 };
-pub use secrets::{
-    GetSecret, RollbackSecret, SecretView, SetSecret, UpdateSecret,
-};
+pub use secrets::{GetSecret, RollbackSecret, SecretView, SetSecret, UpdateSecret};
 pub use sweeper::Swept;
 
 /// The data plane of one node.
@@ -46,6 +45,7 @@ pub struct Ops<S: Store> {
     directory: Arc<DirectoryService<S>>,
     audit: Arc<Audit<S>>,
     clock: Arc<Clock<S>>,
+    turns: turns::Turns,
 }
 
 impl<S: Store> Ops<S> {
@@ -57,7 +57,7 @@ impl<S: Store> Ops<S> {
         audit: Arc<Audit<S>>,
         clock: Arc<Clock<S>>,
     ) -> Self {
-        Self { store, ring, directory, audit, clock }
+        Self { store, ring, directory, audit, clock, turns: turns::Turns::new() }
     }
 
     /// The directory this node reads.

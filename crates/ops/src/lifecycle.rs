@@ -139,6 +139,7 @@ impl<S: Store> Ops<S> {
     ) -> Result<(), OpError> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
+        let _turn = self.turns.of(objects.vault, &request.name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let snapshot = self.snapshot().await?;
@@ -163,6 +164,7 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<(Head<K::Listing>, SoftDelete), OpError> {
         let folded = name.folded();
+        let _turn = self.turns.of(objects.vault, name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let rules = vault.resource.soft_delete;
@@ -172,8 +174,8 @@ impl<S: Store> Ops<S> {
                 .active(&snapshot, &folded)
                 .await?
                 .ok_or_else(|| refused(Refusal::NotActive))?;
-            let head = lifecycle::delete(&found.head, rules, call.id(), call.now())
-                .map_err(refused)?;
+            let head =
+                lifecycle::delete(&found.head, rules, call.id(), call.now()).map_err(refused)?;
             let txn = objects.require_active(in_vault(&vault), &folded, Some(&found));
             let txn = objects.require_deleted(txn, &folded, None);
             let txn = txn.delete(layout::head(objects.vault, K::KIND, &folded));
@@ -195,6 +197,7 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<(Head<K::Listing>, SoftDelete), OpError> {
         let folded = name.folded();
+        let _turn = self.turns.of(objects.vault, name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let rules = vault.resource.soft_delete;
@@ -225,9 +228,10 @@ async fn find_deleted<K: ObjectKind>(
     snapshot: &impl strongroom_store::Snapshot,
     name: &ObjectName,
 ) -> Result<Found<K::Listing>, OpError> {
-    objects.deleted(snapshot, &name.folded()).await?.ok_or_else(|| {
-        OpError::refused(Refusal::NotDeleted, K::KIND, name.as_str())
-    })
+    objects
+        .deleted(snapshot, &name.folded())
+        .await?
+        .ok_or_else(|| OpError::refused(Refusal::NotDeleted, K::KIND, name.as_str()))
 }
 
 /// Removes a deleted head and its timer, and leaves its bodies to the collector.

@@ -99,9 +99,8 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Secrets>(&authorized).await?;
         let soft_delete = authorized.vault().soft_delete;
         let page = self.page(&authorized, &objects, Table::Heads, &request.page).await?;
-        Ok(page.map(|head| {
-            Some(ListedSecret { name: head.name, record: head.current, soft_delete })
-        }))
+        Ok(page
+            .map(|head| Some(ListedSecret { name: head.name, record: head.current, soft_delete })))
     }
 
     /// `GET /deletedsecrets`
@@ -168,8 +167,7 @@ impl<S: Store> Ops<S> {
         after: Option<&[u8]>,
         wanted: usize,
     ) -> Result<Vec<VersionRecord<K::Listing>>, OpError> {
-        let prefix =
-            layout::incarnation(objects.vault, K::KIND, Table::Versions, head.incarnation);
+        let prefix = layout::incarnation(objects.vault, K::KIND, Table::Versions, head.incarnation);
         let after = after.map(|version| [prefix.as_slice(), version].concat());
         let rows = snapshot.scan(&prefix, after.as_deref(), wanted + 1).await?;
         let folded = head.name.folded();
@@ -197,8 +195,7 @@ impl<S: Store> Ops<S> {
         let prefix = layout::table(objects.vault, K::KIND, table);
         let after = after.map(|name| [prefix.as_slice(), &name].concat());
         let snapshot = self.snapshot().await?;
-        let mut rows =
-            snapshot.scan(&prefix, after.as_deref(), request.max_results + 1).await?;
+        let mut rows = snapshot.scan(&prefix, after.as_deref(), request.max_results + 1).await?;
         let more = rows.len() > request.max_results;
         rows.truncate(request.max_results);
         let part = if table == Table::Deleted { Part::DeletedHead } else { Part::Head };

@@ -169,7 +169,8 @@ impl<K: ObjectKind> Objects<K> {
         record: &VersionRecord<K::Listing>,
     ) -> Result<SecretBytes, OpError> {
         let key = layout::body(self.vault, K::KIND, head.incarnation, record.version);
-        let damaged = || OpError::Internal(format!("the body of version {} is damaged", record.version));
+        let damaged =
+            || OpError::Internal(format!("the body of version {} is damaged", record.version));
         let row = snapshot.get(&key).await?.ok_or_else(damaged)?;
         if digest::sha256(&row.value) != record.body_digest {
             return Err(damaged());

@@ -120,6 +120,7 @@ impl<S: Store> Ops<S> {
             tags: request.tags,
             listing: SecretListing { content_type: request.content_type, managed: None },
         };
+        let _turn = self.turns.of(objects.vault, &request.name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let snapshot = self.snapshot().await?;
@@ -133,7 +134,8 @@ impl<S: Store> Ops<S> {
             } else {
                 txn = objects.require_deleted(txn, &folded, None);
             }
-            let txn = objects.put_head(txn, &written.head)?.put(written.body.key, written.body.sealed);
+            let txn =
+                objects.put_head(txn, &written.head)?.put(written.body.key, written.body.sealed);
             let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
             if matches!(committed, Outcome::Committed(_)) {
                 return Ok(SecretView {
@@ -201,14 +203,14 @@ impl<S: Store> Ops<S> {
         check_content_type(request.content_type.as_deref())?;
         request.tags = check_tags(request.tags)?;
         let objects = self.objects::<Secrets>(&authorized).await?;
+        let _turn = self.turns.of(objects.vault, &request.name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let snapshot = self.snapshot().await?;
             let (found, record) =
                 find_version(&objects, &snapshot, &request.name, request.version).await?;
             let record = changed(&record, &request, call);
-            let mut head =
-                Head { last_request: call.id(), ..found.head.clone() };
+            let mut head = Head { last_request: call.id(), ..found.head.clone() };
             let folded = request.name.folded();
             let mut txn = objects.require_active(in_vault(&vault), &folded, Some(&found));
             if record.version == head.current.version {
@@ -238,6 +240,7 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         call.set_property("rolledBackTo", request.to.to_string());
+        let _turn = self.turns.of(objects.vault, &request.name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let snapshot = self.snapshot().await?;
@@ -255,14 +258,14 @@ impl<S: Store> Ops<S> {
                 tags: old.tags,
                 listing: old.listing,
             };
-            let written =
-                new_head(&objects, Some(&found), &request.name, &draft, &value, call)?;
+            let written = new_head(&objects, Some(&found), &request.name, &draft, &value, call)?;
             let new_version = written.head.current.version.to_string();
             call.set_property("newVersion", new_version);
             let folded = request.name.folded();
             let txn = objects.require_active(in_vault(&vault), &folded, Some(&found));
             let txn = objects.put_version(txn, &written.head, &found.head.current)?;
-            let txn = objects.put_head(txn, &written.head)?.put(written.body.key, written.body.sealed);
+            let txn =
+                objects.put_head(txn, &written.head)?.put(written.body.key, written.body.sealed);
             let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
             if matches!(committed, Outcome::Committed(_)) {
                 return Ok(SecretView {
@@ -328,8 +331,7 @@ fn changed(
     request: &UpdateSecret,
     call: &Call,
 ) -> VersionRecord<SecretListing> {
-    let content_type =
-        request.content_type.clone().or_else(|| record.listing.content_type.clone());
+    let content_type = request.content_type.clone().or_else(|| record.listing.content_type.clone());
     VersionRecord {
         attributes: record.attributes.changed(&request.attributes, call.now()),
         tags: request.tags.clone().or_else(|| record.tags.clone()),

@@ -3,12 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_authz::roles;
-use strongroom_crypto::{SecretBytes, random};
 use strongroom_crypto::sign::RsaSigningKey;
+use strongroom_crypto::{SecretBytes, random};
 use strongroom_directory::row::{AuthorityRow, OwnerRow, TokenKeyRow, seal_row};
-use strongroom_directory::{
-    DirectoryRow, Installation, ResourceGroup, Subscription, Tenant,
-};
+use strongroom_directory::{DirectoryRow, Installation, ResourceGroup, Subscription, Tenant};
 use strongroom_model::{
     ClientId, InstallationId, PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId,
     Scope, SubscriptionId, TenantId, Timestamp,

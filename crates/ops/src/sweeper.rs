@@ -107,9 +107,7 @@ impl<S: Store> Ops<S> {
 
     /// A timer that no longer means anything.
     async fn drop_timer(&self, timer: &Timer) -> Result<bool, OpError> {
-        let txn = Txn::new()
-            .require(timer.key.clone(), condition(timer))
-            .delete(timer.key.clone());
+        let txn = Txn::new().require(timer.key.clone(), condition(timer)).delete(timer.key.clone());
         self.store.commit(txn).await?;
         Ok(false)
     }

@@ -56,10 +56,8 @@ impl<S: Store> Ops<S> {
         vault.scope().as_str().clone_into(&mut call.record_mut().resource_id);
         let (key, row) = self.directory.row(&vault)?;
         let (data_key, wrapped) = self.ring.new_key(Purpose::Vault(vault.id))?;
-        let txn = Txn::new()
-            .require(key.clone(), Condition::Absent)
-            .put(key, row)
-            .put(data_key, wrapped);
+        let txn =
+            Txn::new().require(key.clone(), Condition::Absent).put(key, row).put(data_key, wrapped);
         match self.commit_directory(call, vault.id, 200, txn).await? {
             Outcome::Committed(_) => Ok(Arc::new(vault)),
             Outcome::Conflict => Err(OpError::NameTaken(format!("A vault named {}", vault.name))),

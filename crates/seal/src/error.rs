@@ -14,7 +14,10 @@ pub enum SealError {
     #[error(transparent)]
     Crypto(#[from] CryptoError),
     /// A record that is not what was sealed at this place: damaged, moved or replaced.
-    #[error("the record at {0} is damaged or was replaced; run `strongroom admin verify`")]
+    #[error(
+        "the record at {0} is damaged or was replaced: keep a copy of the data directory, and \
+         restore a backup"
+    )]
     Record(String),
     /// A record's format number is newer than this release.
     #[error("the record at {0} has a newer format; upgrade strongroom")]

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 use strongroom_crypto::SymmetricKey;
 use strongroom_model::{InstallationId, SubscriptionId, VaultId};
-use strongroom_store::{
-    Condition, Freshness, Outcome, Snapshot, Store, Txn, layout,
-};
+use strongroom_store::{Condition, Freshness, Outcome, Snapshot, Store, Txn, layout};
 
 use crate::protector::Header;
 use crate::record::{self, FORMAT};
@@ -120,9 +118,8 @@ impl<S: Store> KeyRing<S> {
         let header = Header::decode(&header.value)?;
         let root = header.unwrap_root(protector)?;
         let installation = header.installation;
-        let load = async |purpose| {
-            load_keys(&snapshot, &root, installation, purpose).await.map(Arc::new)
-        };
+        let load =
+            async |purpose| load_keys(&snapshot, &root, installation, purpose).await.map(Arc::new);
         let system = load(Purpose::System).await?;
         let audit = load(Purpose::Audit).await?;
         let list_token = load(Purpose::ListToken).await?;

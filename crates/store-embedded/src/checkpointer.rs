@@ -114,7 +114,7 @@ impl Checkpointer {
         self.shared.control().lagging = Some(error.to_string());
         self.shared.notify();
         if base.write_failed() && !self.former.any() {
-            self.reopen(base);
+            self.reopen(&base);
         }
         let deadline = Instant::now() + PAUSE;
         let mut control = self.shared.control();
@@ -124,7 +124,7 @@ impl Checkpointer {
     }
 
     /// After a failed write redb refuses to go on, even to read what is not cached.
-    fn reopen(&mut self, base: BaseView) {
+    fn reopen(&mut self, base: &BaseView) {
         base.retire();
         match BaseView::open(&*self.disk, &self.dir, self.cache) {
             Ok(fresh) if fresh.revision() == base.revision() => {

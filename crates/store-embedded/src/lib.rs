@@ -70,8 +70,11 @@ impl Default for Options {
     }
 }
 
-/// A store in one directory of one disk. Clones are the same store; when the last one is gone,
-/// it closes.
+/// A store in one directory of one disk. Clones are the same store.
+///
+/// When the last one is dropped, the store closes; that waits for its threads, so asynchronous
+/// code should [`close`](EmbeddedStore::close) it first. A snapshot that is kept keeps every page
+/// of the base that it may read: take one, read, drop it.
 #[derive(Clone, Debug)]
 pub struct EmbeddedStore {
     engine: Arc<Engine>,
@@ -104,9 +107,11 @@ impl EmbeddedStore {
 impl Store for EmbeddedStore {
     type Snapshot = EmbeddedSnapshot;
 
-    async fn snapshot(&self, _freshness: Freshness) -> Result<EmbeddedSnapshot, StoreError> {
+    async fn snapshot(&self, freshness: Freshness) -> Result<EmbeddedSnapshot, StoreError> {
         // The one node that writes: whatever it has acknowledged, it has published before.
-        Ok(EmbeddedSnapshot(self.engine.state()))
+        let state = self.engine.state();
+        freshness.check(state.revision)?;
+        Ok(EmbeddedSnapshot(state))
     }
 
     async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {

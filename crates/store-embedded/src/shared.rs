@@ -80,6 +80,9 @@ impl Shared {
 
     pub(crate) fn stats(&self, segments: usize) -> Stats {
         let state = self.state();
+        let control = self.control();
+        let trouble = control.broken.clone().or_else(|| control.lagging.clone());
+        drop(control);
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.counters;
         Stats {
@@ -94,6 +97,7 @@ impl Shared {
             sync_time: Duration::from_nanos(load(&counters.sync_nanos)),
             checkpoints: load(&counters.checkpoints),
             checkpoint_time: Duration::from_nanos(load(&counters.checkpoint_nanos)),
+            trouble,
         }
     }
 }
@@ -143,4 +147,7 @@ pub struct Stats {
     pub checkpoints: u64,
     /// Time spent writing them.
     pub checkpoint_time: Duration,
+    /// Why commits are refused until the store is opened again, or why the last checkpoint
+    /// failed.
+    pub trouble: Option<String>,
 }

@@ -1,4 +1,5 @@
 //! The embedded engine passes the suite of every engine, on a real disk, with checkpoints.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

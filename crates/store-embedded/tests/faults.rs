@@ -1,4 +1,5 @@
 //! Failed syncs, full disks, decayed bits and foreign files.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ async fn after_a_failed_sync_the_outcome_is_unknown_and_nothing_more_is_taken() 
         assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
     }
     assert_eq!(rows(&store).await.len(), 1, "what is not durable is not shown");
+    assert!(store.stats().trouble.is_some());
     drop(store);
     let store = open(&disk).unwrap();
     commit(&store, 7).await;

@@ -1,4 +1,5 @@
 //! Random transactions against a plain map, with the store closed and opened in between.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -164,6 +164,9 @@ async fn a_fresh_snapshot_sees_what_was_acknowledged(store: impl Store) {
         }
     }
     store.snapshot(Freshness::Cached).await.unwrap();
+    let newest = latest(&store).await.revision();
+    let beyond = store.snapshot(Freshness::AtLeast(Revision(newest.0 + 1))).await;
+    assert!(matches!(beyond, Err(StoreError::Unavailable(_))));
 }
 
 async fn a_scan_is_in_key_order_within_its_prefix(store: impl Store) {

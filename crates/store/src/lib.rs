@@ -45,6 +45,23 @@ pub enum Freshness {
     Cached,
 }
 
+impl Freshness {
+    /// Refuses a snapshot at `newest` that is older than asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: the store has not come to that revision (it was put back to
+    /// an older backup, perhaps).
+    pub fn check(self, newest: Revision) -> Result<(), StoreError> {
+        match self {
+            Self::AtLeast(asked) if newest < asked => Err(StoreError::Unavailable(format!(
+                "the store is at revision {}, {} was asked for",
+                newest.0, asked.0
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What became of a [`Txn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -65,7 +82,7 @@ pub enum StoreError {
     #[error("the commit's outcome is unknown: {0}")]
     Indeterminate(String),
     /// What the engine read back is not what it wrote.
-    #[error("the store is damaged: {0}; run `strongroom admin verify`")]
+    #[error("the store is damaged: {0}: keep a copy of the data directory, and restore a backup")]
     Corrupt(String),
     /// The transaction breaks the store's limits; a defect of the caller.
     #[error("the transaction is too large: {entries} entries, {bytes} bytes")]

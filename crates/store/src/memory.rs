@@ -66,8 +66,10 @@ impl Default for MemoryStore {
 impl Store for MemoryStore {
     type Snapshot = MemorySnapshot;
 
-    async fn snapshot(&self, _freshness: Freshness) -> Result<MemorySnapshot, StoreError> {
-        Ok(self.lock().clone())
+    async fn snapshot(&self, freshness: Freshness) -> Result<MemorySnapshot, StoreError> {
+        let snapshot = self.lock().clone();
+        freshness.check(snapshot.revision)?;
+        Ok(snapshot)
     }
 
     async fn commit(&self, txn: Txn) -> Result<Outcome, StoreError> {

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A self-hosted vault, wire-compatible with Azure Key Vault.
 #[derive(Parser)]
-#[command(name = "strongroom", version, about, propagate_version = true)]
+#[command(name = "strongroom", version, about)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

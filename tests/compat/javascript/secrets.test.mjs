@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { connect } from "node:http2";
 import { test } from "node:test";
 
 import { ClientSecretCredential, DefaultAzureCredential } from "@azure/identity";
@@ -218,4 +219,55 @@ test("a token that is not ours", async () => {
 test("an unknown vault", async () => {
   const other = new SecretClient(vaultUrl("nowhere"), new DefaultAzureCredential());
   await assert.rejects(other.getSecret("x"), refusal(404, "VaultNotFound"));
+});
+
+/** Requests on one HTTP/2 connection; resolves with status and body of each, in order. */
+async function overHttp2(origin, requests) {
+  const session = connect(origin);
+  const ask = ({ body, ...headers }) => new Promise((resolve, reject) => {
+    const stream = session.request(headers);
+    const parts = [];
+    let status;
+    stream.on("response", (answer) => { status = answer[":status"]; });
+    stream.on("data", (part) => parts.push(part));
+    stream.on("end", () => resolve({ status, body: JSON.parse(Buffer.concat(parts)) }));
+    stream.on("error", reject);
+    stream.end(body);
+  });
+  try {
+    return await Promise.all(requests.map(ask));
+  } finally {
+    session.close();
+  }
+}
+
+test("HTTP/2, many requests on one connection", async () => {
+  const credential = new DefaultAzureCredential();
+  const { token } = await credential.getToken(`https://vault.${base}:${port}/.default`);
+  const authorization = `Bearer ${token}`;
+  const path = (n) => `/secrets/h2-${n}?api-version=7.4`;
+  const numbers = Array.from({ length: 40 }, (_, n) => n);
+  const written = await overHttp2(url, numbers.map((n) => ({
+    ":method": "PUT", ":path": path(n), authorization, body: JSON.stringify({ value: `v${n}` }),
+  })));
+  assert.deepEqual([...new Set(written.map(({ status }) => status))], [200]);
+  const read = await overHttp2(url, numbers.map((n) => ({ ":path": path(n), authorization })));
+  assert.deepEqual(read.map(({ body }) => body.value), numbers.map((n) => `v${n}`));
+  const [stranger] = await overHttp2(url, [{ ":path": path(0) }]);
+  assert.equal(stranger.status, 401);
+});
+
+test("HTTP/2, another vault on the same connection", async () => {
+  const { token } = await new DefaultAzureCredential()
+    .getToken(`https://vault.${base}:${port}/.default`);
+  const authorization = `Bearer ${token}`;
+  const other = new URL(vaultUrl("nowhere")).host;
+  const [coalesced] = await overHttp2(url, [
+    { ":path": "/secrets?api-version=7.4", ":authority": other, authorization },
+  ]);
+  assert.equal(coalesced.status, 404);
+  assert.equal(coalesced.body.error.code, "VaultNotFound");
+  const login = new URL(authority).host;
+  const [misdirected] = await overHttp2(url, [{ ":path": "/", ":authority": login }]);
+  assert.equal(misdirected.status, 421);
 });

@@ -4,7 +4,7 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Raw:
 
     def call(self, method, path, body=None, version="7.4", **query):
         """A well-formed request: path, api-version, further query."""
-        query = urlencode({"api-version": version, **query}, safe="$")
+        query = urlencode({"api-version": version, **query}, safe="$", quote_via=quote)
         return self.send(method, f"{path}?{query}", body)
 
     def set(self, name, value="v", **members):

@@ -1,5 +1,6 @@
 """Everyday work with secrets through the official client."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -146,3 +147,22 @@ def test_the_client_reads_ids(client, server, name):
     assert properties.vault_url == server.vault_url()
     assert properties.name == name
     assert properties.id == f"{server.vault_url()}/secrets/{name}/{properties.version}"
+
+
+def test_writers_of_one_name_do_not_lose_each_others_versions(server, client, name):
+    """A writer who lost the race may be told 409; who was told 200 finds the version."""
+
+    def write(number):
+        raw = server.raw(token=token)
+        answers = [raw.call("PUT", f"/secrets/{name}", {"value": f"{number}-{turn}"})
+                   for turn in range(10)]
+        assert {answer.status for answer in answers} <= {200, 409}, answers
+        return [answer.json()["id"] for answer in answers if answer.status == 200]
+
+    token = server.token()
+    with ThreadPoolExecutor(8) as writers:
+        acknowledged = [id for ids in writers.map(write, range(8)) for id in ids]
+    assert len(acknowledged) >= 10
+    listed = [properties.id for properties in client.list_properties_of_secret_versions(name)]
+    assert sorted(listed) == sorted(acknowledged)
+    assert client.get_secret(name).id in acknowledged

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 use strongroom_wire::{KeyVaultError, to_json, to_secret_json};
@@ -67,9 +67,12 @@ impl Answer {
         self.challenge.is_some()
     }
 
-    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+    /// The response to a request of this method: to HEAD without the body, which HTTP/2 would
+    /// otherwise send.
+    pub(crate) fn into_response(self, method: &Method) -> Response<Full<Bytes>> {
         let empty = self.body.is_empty();
-        let mut response = Response::new(Full::new(self.body));
+        let body = if *method == Method::HEAD { Bytes::new() } else { self.body };
+        let mut response = Response::new(Full::new(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if !empty {

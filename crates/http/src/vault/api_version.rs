@@ -41,19 +41,17 @@ impl ApiVersion {
     /// The version that the query names.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let text = text.filter(|text| !text.is_empty()).ok_or_else(|| {
-            Problem::bad("The api-version query parameter (?api-version=) is required for all requests.")
+            Problem::bad(
+                "The api-version query parameter (?api-version=) is required for all requests.",
+            )
         })?;
-        KNOWN
-            .iter()
-            .position(|known| known.eq_ignore_ascii_case(text))
-            .map(Self)
-            .ok_or_else(|| {
-                let shown: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
-                Problem::bad(format!(
-                    "The specified version ({shown}) is not recognized. Consider using the latest \
+        KNOWN.iter().position(|known| known.eq_ignore_ascii_case(text)).map(Self).ok_or_else(|| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+            Problem::bad(format!(
+                "The specified version ({shown}) is not recognized. Consider using the latest \
                      supported version ({LATEST_STABLE})."
-                ))
-            })
+            ))
+        })
     }
 
     /// As it is written.

@@ -21,10 +21,11 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// `base` is the URL of the host that was asked.
     pub(crate) fn new<S: Store, B>(
         service: &Service<S>,
         connection: &Connection,
-        vault_name: &str,
+        base: &str,
         request: &Request<B>,
     ) -> Self {
         let now_ms = service.ops.clock().now_ms();
@@ -39,7 +40,6 @@ impl Draft {
         record.caller_ip = Some(connection.info.peer.ip().to_canonical());
         record.client_info = text(header::USER_AGENT.as_str()).to_owned();
         record.tls_version = connection.info.tls_version.into();
-        let base = service.endpoints.vault(vault_name);
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         record.request_uri = audited_uri(&format!("{base}{path}"));
         record.object_id = format!("{base}{}", request.uri().path());

@@ -22,12 +22,15 @@ use strongroom_store::Store;
 
 use crate::headers::{self, Connection};
 use crate::query::Query;
-use crate::service::Service;
+use crate::service::{Service, authority};
 use answer::Answer;
 use api_version::ApiVersion;
 use draft::Draft;
-use problem::{Problem, with_vault};
+use problem::with_vault;
 
+pub(crate) use problem::Problem;
+
+const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 const LOCAL: HeaderValue = HeaderValue::from_static("local");
 
 /// One request to a vault.
@@ -46,14 +49,16 @@ pub(crate) async fn respond<S: Store>(
     vault_name: &str,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let draft = Draft::new(service, connection, vault_name, &request);
+    let draft = Draft::new(service, connection, &service.endpoints.vault(vault_name), &request);
     let started = draft.started;
-    let client_request_id = request.headers().get("x-ms-client-request-id").cloned();
+    let client_request_id = request.headers().get(CLIENT_REQUEST_ID).cloned();
+    let method = request.method().clone();
     let directory = service.ops.directory().current();
     let vault = directory.vault(vault_name).cloned();
-    let tenant = vault.as_ref().map(|vault| vault.resource.tenant).or_else(|| {
-        directory.installation().map(|installation| installation.default_tenant)
-    });
+    let tenant = vault
+        .as_ref()
+        .map(|vault| vault.resource.tenant)
+        .or_else(|| directory.installation().map(|installation| installation.default_tenant));
     let mut call = draft.into_call(vault.as_deref());
     let request_id = call.id();
 
@@ -66,15 +71,13 @@ pub(crate) async fn respond<S: Store>(
         Err(problem) => refusal(service, &problem, vault.as_deref(), tenant),
     };
     if let Err(error) = record(service, call, &answer).await {
-        tracing::error!(%error, "a request could not be audited, so it is not answered");
-        let unavailable = Problem::Op(strongroom_ops::OpError::AuditFull);
-        answer = refusal(service, &unavailable, vault.as_deref(), tenant);
+        answer = unaudited(service, &error, vault.as_deref(), tenant);
     }
     let status = answer.status.as_u16();
     let region = vault
         .and_then(|vault| HeaderValue::from_str(&vault.resource.location).ok())
         .unwrap_or(LOCAL);
-    let mut response = answer.into_response();
+    let mut response = answer.into_response(&method);
     headers::put(
         response.headers_mut(),
         request_id,
@@ -83,6 +86,32 @@ pub(crate) async fn respond<S: Store>(
         connection,
     );
     service.metrics().answered(operation, status, started.elapsed());
+    response
+}
+
+/// Refuses, and records, a request to a host that is no vault's.
+pub(crate) async fn refuse<S: Store, B>(
+    service: &Service<S>,
+    connection: &Connection,
+    request: &Request<B>,
+    problem: &Problem,
+) -> Response<Full<Bytes>> {
+    let base = format!("https://{}", authority(request).unwrap_or_default());
+    let draft = Draft::new(service, connection, &base, request);
+    let started = draft.started;
+    let call = draft.into_call(None);
+    let request_id = call.id();
+    let mut answer = refusal(service, problem, None, None);
+    let record = call.close(answer.status.as_u16(), answer.failure.as_deref());
+    // Nobody has signed in: a flood of these is summed as those without a token are.
+    if let Err(error) = service.ops.audit().denied(record).await {
+        answer = unaudited(service, &error, None, None);
+    }
+    let status = answer.status.as_u16();
+    let mut response = answer.into_response(request.method());
+    let client_request_id = request.headers().get(CLIENT_REQUEST_ID);
+    headers::put(response.headers_mut(), request_id, client_request_id, &LOCAL, connection);
+    service.metrics().answered(None, status, started.elapsed());
     response
 }
 
@@ -105,7 +134,8 @@ async fn attempt<S: Store>(
     let tenant = tenant.ok_or_else(|| Problem::VaultNotFound(String::new()))?;
     let caller = service.authenticator.authenticate(token, call.now(), tenant).await?;
     draft::identify(call, &caller);
-    let vault = vault.ok_or_else(|| Problem::VaultNotFound(vault_label(&head.headers, &head.uri)))?;
+    let vault =
+        vault.ok_or_else(|| Problem::VaultNotFound(vault_label(&head.headers, &head.uri)))?;
 
     let method = method(&head.method, &head.headers);
     let query = Query::parse(head.uri.query());
@@ -166,6 +196,17 @@ fn refusal<S: Store>(
         _ => None,
     };
     Answer::error(&answer, challenge)
+}
+
+/// What is answered in place of an answer that could not be recorded.
+fn unaudited<S: Store>(
+    service: &Service<S>,
+    error: &strongroom_audit::AuditError,
+    vault: Option<&Vault>,
+    tenant: Option<TenantId>,
+) -> Answer {
+    tracing::error!(%error, "a request could not be audited, so it is not answered");
+    refusal(service, &Problem::Op(strongroom_ops::OpError::AuditFull), vault, tenant)
 }
 
 /// Hands the record to the journal, unless a mutation has committed it already.

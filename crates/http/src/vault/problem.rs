@@ -17,6 +17,12 @@ const RECOVERY_HELP: &str = "https://go.microsoft.com/fwlink/?linkid=2125182";
 pub(crate) enum Problem {
     /// No token, or one that is not good here.
     Token(TokenFault),
+    /// The request's host is of another kind than the host of the handshake.
+    Misdirected,
+    /// A host of this installation that this release does not serve.
+    HostNotServed,
+    /// A host of nothing here; vaults are below this base domain.
+    UnknownHost(String),
     /// A host of no vault.
     VaultNotFound(String),
     /// No right to do it.
@@ -109,18 +115,29 @@ impl Problem {
     /// What the client is told.
     pub(crate) fn answer(&self) -> ErrorAnswer {
         match self {
-            Self::Token(fault) => {
-                answer(StatusCode::UNAUTHORIZED, fault.code(), fault.to_string())
-            }
+            Self::Token(fault) => answer(StatusCode::UNAUTHORIZED, fault.code(), fault.to_string()),
+            Self::Misdirected => answer(
+                StatusCode::MISDIRECTED_REQUEST,
+                "MisdirectedRequest",
+                "The host of the request is not the host of the connection.",
+            ),
+            Self::HostNotServed => answer(
+                StatusCode::NOT_FOUND,
+                "ResourceNotFound",
+                "This release does not serve this host yet.",
+            ),
+            Self::UnknownHost(base) => answer(
+                StatusCode::NOT_FOUND,
+                "ResourceNotFound",
+                format!("The host is not served here. Vaults are at https://<name>.vault.{base}."),
+            ),
             Self::VaultNotFound(name) => answer(
                 StatusCode::NOT_FOUND,
                 "VaultNotFound",
                 format!("The vault '{name}' was not found. Check its name in the URL."),
             ),
-            Self::Denied(denied) => {
-                answer(StatusCode::FORBIDDEN, "Forbidden", rbac_text(denied))
-                    .inner("ForbiddenByRbac")
-            }
+            Self::Denied(denied) => answer(StatusCode::FORBIDDEN, "Forbidden", rbac_text(denied))
+                .inner("ForbiddenByRbac"),
             Self::NoRoute => answer(
                 StatusCode::NOT_FOUND,
                 "NotFound",

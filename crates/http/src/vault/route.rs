@@ -52,7 +52,7 @@ fn secrets(method: &Method, segments: &[&str]) -> Result<Route, Problem> {
             Method::GET => Ok(whole_vault(GetSecrets)),
             _ => Err(Problem::MethodNotAllowed),
         },
-        [restore] if is(restore, "restore") && *method == Method::POST => {
+        [restore] | [restore, ""] if is(restore, "restore") && *method == Method::POST => {
             Ok(whole_vault(RestoreSecret))
         }
         [name] | [name, ""] => match *method {
@@ -75,10 +75,12 @@ fn secrets(method: &Method, segments: &[&str]) -> Result<Route, Problem> {
             Method::PATCH => object(UpdateSecret, name, version),
             _ => Err(Problem::MethodNotAllowed),
         },
-        [name, version, rollback] if is(rollback, "rollback") => match *method {
-            Method::POST => object(RollbackSecret, name, version),
-            _ => Err(Problem::MethodNotAllowed),
-        },
+        [name, version, verb] | [name, version, verb, ""] if is(verb, "rollback") => {
+            match *method {
+                Method::POST => object(RollbackSecret, name, version),
+                _ => Err(Problem::MethodNotAllowed),
+            }
+        }
         _ => Err(Problem::NoRoute),
     }
 }

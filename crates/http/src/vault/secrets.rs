@@ -21,10 +21,10 @@ use strongroom_store::Store;
 use strongroom_wire::secrets as wire;
 use strongroom_wire::{AttributesParameters, ObjectAttributes, SecretValue};
 
+use super::Exchange;
 use super::answer::Answer;
 use super::problem::Problem;
 use super::route::Route;
-use super::Exchange;
 use crate::body;
 
 /// The largest body of an operation, in bytes.
@@ -51,9 +51,7 @@ pub(super) async fn operate<S: Store>(
         Operation::UpdateSecret => {
             update(exchange, authorized, named()?, version, body, call).await
         }
-        Operation::RollbackSecret => {
-            rollback(exchange, authorized, named()?, version, call).await
-        }
+        Operation::RollbackSecret => rollback(exchange, authorized, named()?, version, call).await,
         Operation::DeleteSecret => delete(exchange, authorized, named()?, call).await,
         Operation::GetSecrets => list(exchange, authorized).await,
         Operation::GetSecretVersions => versions(exchange, authorized, named()?).await,
@@ -125,7 +123,9 @@ async fn rollback<S: Store>(
     call: &mut Call,
 ) -> Result<Answer, Problem> {
     let to = version.ok_or_else(|| {
-        Problem::bad("A rollback names the version to go back to: /secrets/{name}/{version}/rollback")
+        Problem::bad(
+            "A rollback names the version to go back to: /secrets/{name}/{version}/rollback",
+        )
     })?;
     let request = RollbackSecret { name, to };
     let view = exchange.service.ops.rollback_secret(admit(authorized, request)?, call).await?;
@@ -152,9 +152,10 @@ async fn list<S: Store>(
     let request = admit(authorized, GetSecrets { page })?;
     let found = exchange.service.ops.get_secrets(request).await?;
     let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
-    let items = found.values.iter().map(|listed| {
-        item(exchange, listed, format!("{base}/secrets/{}", listed.name))
-    });
+    let items = found
+        .values
+        .iter()
+        .map(|listed| item(exchange, listed, format!("{base}/secrets/{}", listed.name)));
     let value = items.collect();
     let next_link = next_link(exchange, "secrets", max_results, &found);
     Answer::json(&wire::SecretListResult { value, next_link })
@@ -278,13 +279,11 @@ fn tags(sent: Option<TagMap>) -> Result<Option<Tags>, Problem> {
 fn page_request<S: Store>(exchange: &Exchange<'_, S>) -> Result<PageRequest, Problem> {
     let max_results = match exchange.query.get("maxresults") {
         None => MAX_PAGE,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|wanted| (1..=MAX_PAGE).contains(wanted))
-            .ok_or_else(|| {
+        Some(text) => {
+            text.parse().ok().filter(|wanted| (1..=MAX_PAGE).contains(wanted)).ok_or_else(|| {
                 Problem::bad(format!("maxresults must be a number from 1 to {MAX_PAGE}."))
-            })?,
+            })?
+        }
     };
     let skip_token = exchange.query.get("$skiptoken").map(str::to_owned);
     Ok(PageRequest { max_results, skip_token })

@@ -131,18 +131,27 @@ impl Client {
         let mut tls = self.tls(sni, "http/1.1").await;
         tls.write_all(request).await.unwrap();
         tls.flush().await.unwrap();
-        let mut answer = Vec::new();
-        // A peer that closes at once may cut the connection short; what came is what counts.
-        let _ = tls.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        all(tls).await
+    }
+
+    /// Sends bytes, says that no more will come, and gives what comes back.
+    pub(crate) async fn send_raw_and_end(&self, sni: &str, request: &[u8]) -> String {
+        let mut tls = self.tls(sni, "http/1.1").await;
+        tls.write_all(request).await.unwrap();
+        tls.shutdown().await.unwrap();
+        all(tls).await
     }
 }
 
+async fn all(mut tls: TlsStream<TcpStream>) -> String {
+    let mut answer = Vec::new();
+    // A peer that closes at once may cut the connection short; what came is what counts.
+    let _ = tls.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// Sends over a shared HTTP/2 connection.
-pub(crate) async fn send_http2(
-    mut sender: http2::SendRequest<Full<Bytes>>,
-    ask: &Ask,
-) -> Answer {
+pub(crate) async fn send_http2(mut sender: http2::SendRequest<Full<Bytes>>, ask: &Ask) -> Answer {
     sender.ready().await.unwrap();
     whole(sender.send_request(ask.request(true)).await.unwrap()).await
 }

@@ -5,12 +5,14 @@
 mod answer;
 mod client;
 pub(crate) mod golden;
+mod meddled;
 mod node;
 mod server;
 pub(crate) mod tokens;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::{Ask, Client};
+pub(crate) use meddled::{MeddledStore, Mood};
 pub(crate) use node::{Node, audited};
 pub(crate) use server::{Identity, Server};
 

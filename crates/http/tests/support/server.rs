@@ -14,21 +14,23 @@ use serde_json::{Value, json};
 use strongroom_audit::{Audit, Record};
 use strongroom_authn::{Authenticator, OutgoingRules};
 use strongroom_authz::roles;
-use strongroom_directory::row::AuthorityRow;
 use strongroom_directory::Directory;
+use strongroom_directory::row::{AuthorityRow, TokenKeyRow, row_key};
 use strongroom_http::{Limits, Service, Shutdown, Tls};
+use strongroom_identity::rotation::{self, RotationStep};
 use strongroom_identity::{TokenAudit, TokenOutcome, TokenService, Unaudited};
 use strongroom_model::{
     ClientId, Endpoints, InstallationId, PrincipalId, ResourceGroupName, Scope, SoftDelete,
     Timestamp, VaultName, VaultResource,
 };
 use strongroom_monitor::HttpMetrics;
+use strongroom_ops::Swept;
 use strongroom_ops::setup::{Owner, Setup, initialise};
 use strongroom_ops::vaults::CreateVault;
 use strongroom_pki::Authority;
-use strongroom_store::Store;
 use strongroom_store::disk::FaultDisk;
 use strongroom_store::memory::MemoryStore;
+use strongroom_store::{Store, Txn};
 use uuid::Uuid;
 
 use super::client::send_http2;
@@ -48,6 +50,8 @@ pub(crate) struct Server<S: Store = MemoryStore> {
     pub(crate) node: Node<S>,
     pub(crate) endpoints: Endpoints,
     pub(crate) owner: Owner,
+    /// The time at the start, in Unix seconds.
+    pub(crate) began: i64,
     /// The owner's token: what requests carry unless the test says otherwise.
     pub(crate) token: String,
     pub(crate) client: Client,
@@ -102,14 +106,19 @@ impl<S: Store> Server<S> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let client = Client::new(authority.certificate_der().clone(), address);
         let shared = client.http2("dev.vault.localhost").await;
-        let token = String::new();
-        let mut server = Self { node, endpoints, owner, token, client, shared, shutdown };
+        let (token, began) = (String::new(), node.clock.now().0);
+        let mut server = Self { node, endpoints, owner, began, token, client, shared, shutdown };
         if first {
             server.vault("dev", 90, false).await;
         }
-        let secret = std::str::from_utf8(server.owner.client_secret.expose()).unwrap().to_owned();
-        server.token = server.sign_in(server.owner.client_id, &secret).await;
+        server.token = server.sign_in_owner().await;
         server
+    }
+
+    /// A fresh token of the owner; the first one ends after an hour.
+    pub(crate) async fn sign_in_owner(&self) -> String {
+        let secret = std::str::from_utf8(self.owner.client_secret.expose()).unwrap();
+        self.sign_in(self.owner.client_id, secret).await
     }
 
     /// Makes a vault.
@@ -225,9 +234,23 @@ impl<S: Store> Server<S> {
     }
 
     /// Moves the clock, and does what has fallen due.
-    pub(crate) async fn travel(&self, seconds: u32) {
+    pub(crate) async fn travel(&self, seconds: u32) -> Swept {
         self.node.clock.advance(seconds).await.unwrap();
-        self.node.ops.sweep().await.unwrap();
+        let now = self.node.clock.now();
+        while let Some(step) = rotation::due(self.node.directory.current().token_keys(), now) {
+            let txn = match step {
+                RotationStep::Remove { kid } => {
+                    Txn::new().delete(row_key::<TokenKeyRow>(kid.as_bytes()))
+                }
+                RotationStep::Add(schedule) => {
+                    let (key, row) =
+                        self.node.directory.row(&schedule.generate().unwrap()).unwrap();
+                    Txn::new().put(key, row)
+                }
+            };
+            self.node.directory.commit(txn).await.unwrap();
+        }
+        self.node.ops.sweep().await.unwrap()
     }
 
     /// The time, in Unix seconds.

@@ -15,8 +15,8 @@ pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
 
 /// The header that our tokens have.
 pub(crate) fn header<S: Store>(server: &Server<S>) -> Value {
-    let kid = &server.node.directory.current().token_keys()[0].kid;
-    json!({ "typ": "JWT", "alg": "RS256", "kid": kid })
+    let directory = server.node.directory.current();
+    json!({ "typ": "JWT", "alg": "RS256", "kid": directory.token_keys()[0].kid })
 }
 
 /// The claims of a sound token of the owner.

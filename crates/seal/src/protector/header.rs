@@ -87,9 +87,9 @@ impl Header {
         };
         let kek = protector.kek(&derivation)?;
         let root: SecretBytes =
-            aead::open(kek.expose(), self.nonce, &self.aad(), &self.wrapped_root).map_err(|_| {
-                SealError::WrongProtector("it is another one, or the header is damaged".into())
-            })?;
+            aead::open(kek.expose(), self.nonce, &self.aad(), &self.wrapped_root).map_err(
+                |_| SealError::WrongProtector("it is another one, or the header is damaged".into()),
+            )?;
         Ok(SymmetricKey::from_slice(root.expose())?)
     }
 

@@ -40,7 +40,8 @@ pub fn create_key_file(path: &Path) -> Result<SymmetricKey, SealError> {
 /// # Errors
 /// [`SealError::KeyFile`] if it is absent, readable by others, or of another form.
 pub fn read_key_file(path: &Path) -> Result<SymmetricKey, SealError> {
-    let failed = |why: String| SealError::KeyFile(format!("the root key {}: {why}", path.display()));
+    let failed =
+        |why: String| SealError::KeyFile(format!("the root key {}: {why}", path.display()));
     let file = File::open(path).map_err(|e| failed(e.to_string()))?;
     let metadata = file.metadata().map_err(|e| failed(e.to_string()))?;
     if metadata.mode() & 0o077 != 0 {

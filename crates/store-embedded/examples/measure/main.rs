@@ -109,7 +109,7 @@ fn child(arguments: &Arguments) -> Result<(), Failure> {
     runtime.block_on(async {
         if arguments.engine == "redb" {
             let store = plain::PlainRedb::open(&arguments.dir.join("plain.redb"))?;
-            return measure(&store, arguments, || String::new()).await;
+            return measure(&store, arguments, String::new).await;
         }
         let store = open(arguments)?;
         let stats = store.clone();

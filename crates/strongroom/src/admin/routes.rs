@@ -67,9 +67,7 @@ fn failed(message: impl std::fmt::Display) -> Refused {
 
 fn refused(error: &OpError) -> Refused {
     match error {
-        OpError::NoSuch(text) => {
-            Refused(StatusCode::NOT_FOUND, "ResourceNotFound", text.clone())
-        }
+        OpError::NoSuch(text) => Refused(StatusCode::NOT_FOUND, "ResourceNotFound", text.clone()),
         OpError::NameTaken(_) | OpError::Contended => {
             Refused(StatusCode::CONFLICT, "Conflict", error.to_string())
         }
@@ -87,6 +85,7 @@ impl Admin {
         let id = RequestId(new_guid().map_err(failed)?);
         let mut record = Record::new(id, self.node.clock.now_ms(), operation);
         record.correlation_id = id.to_string();
+        record.addr_auth_type = "UnixSocket".into();
         record.client_info = match self.peer.pid {
             Some(pid) => format!("unix socket, uid {}, pid {pid}", self.peer.uid),
             None => format!("unix socket, uid {}", self.peer.uid),
@@ -194,9 +193,7 @@ struct NewIdentity {
 async fn create_identity(State(admin): State<Admin>, Json(sent): Json<NewIdentity>) -> Answer {
     let grant = match (&sent.role, &sent.scope) {
         (None, None) => None,
-        (Some(role), Some(scope)) => {
-            Some((find_role(role)?.id, Scope::parse(scope).map_err(bad)?))
-        }
+        (Some(role), Some(scope)) => Some((find_role(role)?.id, Scope::parse(scope).map_err(bad)?)),
         _ => return Err(bad("role and scope go together: give both or neither")),
     };
     let directory = admin.node.directory.current();
@@ -233,10 +230,7 @@ struct NewAssignment {
     scope: String,
 }
 
-async fn create_assignment(
-    State(admin): State<Admin>,
-    Json(sent): Json<NewAssignment>,
-) -> Answer {
+async fn create_assignment(State(admin): State<Admin>, Json(sent): Json<NewAssignment>) -> Answer {
     let principal = match (&sent.assignee, &sent.assignee_object_id) {
         (Some(assignee), None) => {
             let directory = admin.node.directory.current();
@@ -248,8 +242,7 @@ async fn create_assignment(
     let role = find_role(&sent.role)?;
     let scope = Scope::parse(&sent.scope).map_err(bad)?;
     let mut call = admin.call("RoleAssignmentWrite")?;
-    let outcome =
-        admin.node.ops.create_role_assignment(principal, role.id, scope, &mut call).await;
+    let outcome = admin.node.ops.create_role_assignment(principal, role.id, scope, &mut call).await;
     let assignment = admin.finish(call, outcome).await?;
     Ok(Json(show_assignment(&assignment)))
 }
@@ -298,7 +291,11 @@ fn find_role(role: &str) -> Result<&'static RoleDefinition, Refused> {
     let guid = role.rsplit('/').next().unwrap_or_default();
     let by_id = guid.parse::<RoleDefinitionId>().ok().and_then(roles::by_id);
     by_id.or_else(|| roles::by_name(role)).ok_or_else(|| {
-        Refused(StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", format!("Role '{role}' doesn't exist."))
+        Refused(
+            StatusCode::NOT_FOUND,
+            "RoleDefinitionDoesNotExist",
+            format!("Role '{role}' doesn't exist."),
+        )
     })
 }
 

@@ -146,3 +146,40 @@ async fn read(mut response: Response) -> Result<Reply, reqwest::Error> {
     }
     Ok(Reply { status, body })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(status: u16, retry_after: Option<&str>) -> Option<u64> {
+        let mut response = http::Response::builder().status(status);
+        if let Some(text) = retry_after {
+            response = response.header(RETRY_AFTER, text);
+        }
+        let response = Response::from(response.body("").unwrap());
+        wait_before_retry(&response).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_request_is_repeated_only_when_the_server_asks() {
+        assert_eq!(wait(429, Some("1")), Some(1));
+        assert_eq!(wait(503, Some(" 30 ")), Some(30));
+        for (status, retry_after) in [
+            (503, None),
+            (500, Some("1")),
+            (200, Some("1")),
+            (429, Some("31")),
+            (429, Some("-1")),
+            (429, Some("Wed, 21 Oct 2015 07:28:00 GMT")),
+        ] {
+            assert_eq!(wait(status, retry_after), None, "{status} {retry_after:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_hidden_and_holds_no_line() {
+        let header = bearer(&SecretValue::new("abc".into())).unwrap();
+        assert!(header.is_sensitive() && header.as_bytes() == b"Bearer abc");
+        assert!(bearer(&SecretValue::new("a\r\nx: y".into())).is_err());
+    }
+}

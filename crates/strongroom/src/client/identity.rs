@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use strongroom_wire::SecretValue;
 
 use super::admin::AdminSocket;
+use super::output::{self, OutputArgs};
 use super::place::DataDir;
 use super::secret_json;
 use super::terminal;
@@ -54,7 +55,6 @@ struct RotateArgs {
 struct NewIdentity {
     app_id: String,
     display_name: String,
-    object_id: String,
     password: SecretValue,
     tenant: String,
 }
@@ -72,7 +72,8 @@ pub(crate) async fn run(args: IdentityArgs) -> Result<(), CliError> {
         }
         Verb::RotateTokenKey(args) => {
             let socket = AdminSocket::of(args.data.path());
-            socket.call::<Value>(Method::POST, "/tokenKeys/rotate", None).await.map(drop)
+            let answer: Value = socket.call(Method::POST, "/tokenKeys/rotate", None).await?;
+            output::show(&answer, &[], &OutputArgs::default())
         }
     }
 }

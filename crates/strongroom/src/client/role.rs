@@ -73,7 +73,8 @@ struct DeleteArgs {
     #[command(flatten)]
     data: DataDir,
     /// The assignments' ids.
-    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["assignee", "role", "scope"])]
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    #[arg(conflicts_with_all = ["assignee", "role", "scope"])]
     ids: Vec<String>,
     /// Whose assignments.
     #[arg(long, value_name = "ID", required_unless_present = "ids")]

@@ -48,10 +48,8 @@ pub(crate) async fn run(args: DevArgs, protection: Protection) -> Result<(), Cli
     let (ca, bundle) = (data.join("ca.pem"), data.join("bundle.pem"));
     trust.write_files(&ca, &bundle)?;
     let metrics = health::listen(METRICS.into(), true, &node, recorder.clone()).await?;
-    let addresses = first::addresses(&args)
-        .into_iter()
-        .map(|ip| (ip, node.endpoints.port()).into())
-        .collect();
+    let addresses =
+        first::addresses(&args).into_iter().map(|ip| (ip, node.endpoints.port()).into()).collect();
     let running =
         Running::start(&node, &trust, prepared.listening, addresses, &data, recorder).await?;
 

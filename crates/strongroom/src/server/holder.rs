@@ -14,7 +14,8 @@ pub(crate) fn of_port(port: u16) -> Option<String> {
     fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid = entry.file_name().to_str()?.parse::<u32>().ok()?;
         let holds = fs::read_dir(entry.path().join("fd")).ok()?.flatten().any(|descriptor| {
-            fs::read_link(descriptor.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
+            fs::read_link(descriptor.path())
+                .is_ok_and(|target| target.as_os_str() == socket.as_str())
         });
         let name = fs::read_to_string(entry.path().join("comm")).ok()?;
         holds.then(|| format!("{} (pid {pid})", name.trim()))

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::node::open_store;
 use super::ready::write_private;
 use super::root_key::{self, Start};
-use strongroom_directory::system_now;
 use crate::cli::InitArgs;
 use crate::config::Config;
 use crate::error::CliError;
+use strongroom_directory::system_now;
 
 /// Makes the installation. The administrator's secret is handed out once: to a terminal, or to a
 /// file of mode 0600; never to a log.
@@ -49,8 +49,7 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), CliError> {
         keep_owner_secret: false,
     };
     let now = system_now();
-    let owner =
-        initialise(&store, &protector, setup, now, now).await.map_err(CliError::failed)?;
+    let owner = initialise(&store, &protector, setup, now, now).await.map_err(CliError::failed)?;
     store.close().await;
     hand_out(&owner, args.secret_file.as_deref())
 }

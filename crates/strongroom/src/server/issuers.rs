@@ -1,7 +1,7 @@
 //! The trusted issuers of the configuration, brought into the directory at start.
 
-use strongroom_directory::row::row_key;
 use strongroom_directory::TrustedIssuer;
+use strongroom_directory::row::row_key;
 use strongroom_model::TenantId;
 use strongroom_store::Txn;
 
@@ -42,8 +42,7 @@ pub(crate) async fn apply(node: &Node, wanted: &[TrustedIssuerSection]) -> Resul
 }
 
 fn row(section: &TrustedIssuerSection, default: TenantId) -> Result<TrustedIssuer, CliError> {
-    let refused =
-        |why: &str| CliError::Failed(format!("trusted issuer {}: {why}", section.issuer));
+    let refused = |why: &str| CliError::Failed(format!("trusted issuer {}: {why}", section.issuer));
     if !section.issuer.starts_with("https://") {
         return Err(refused("the issuer must be an https URL"));
     }

@@ -63,11 +63,10 @@ impl Node {
             .await
             .map_err(CliError::failed)?;
         let directory = Arc::new(directory);
-        let installation = directory
-            .current()
-            .installation()
-            .cloned()
-            .ok_or_else(|| CliError::failed("the set-up of the data directory was interrupted"))?;
+        let installation =
+            directory.current().installation().cloned().ok_or_else(|| {
+                CliError::failed("the set-up of the data directory was interrupted")
+            })?;
         let endpoints = Endpoints::new(&installation.base, installation.port);
         let system = Arc::clone(ring.system());
         let clock = Clock::open(store.clone(), system, installation.manual_clock)
@@ -124,7 +123,8 @@ impl Node {
     pub(crate) fn publish_gauges(&self) {
         let stats = self.audit.stats();
         gauge!("strongroom_audit_sequence").set(stats.seq as f64);
-        gauge!("strongroom_audit_unsynced").set((stats.seq - stats.synced_seq.min(stats.seq)) as f64);
+        gauge!("strongroom_audit_unsynced")
+            .set((stats.seq - stats.synced_seq.min(stats.seq)) as f64);
         gauge!("strongroom_audit_outbox").set(stats.queue as f64);
         gauge!("strongroom_audit_disk_full").set(f64::from(u8::from(stats.disk_full)));
         gauge!("strongroom_clock_paused").set(f64::from(u8::from(self.clock.is_paused())));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use strongroom_crypto::SecretBytes;
 use strongroom_model::InstallationId;
-use strongroom_seal::protector::{create_key_file, read_key_file};
 use strongroom_seal::Protector;
+use strongroom_seal::protector::{create_key_file, read_key_file};
 
 use crate::config::RootKeySection;
 use crate::error::CliError;

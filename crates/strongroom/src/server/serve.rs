@@ -53,8 +53,7 @@ pub(crate) async fn run(args: ServeArgs, protection: Protection) -> Result<(), C
     let data: &Path = &config.server.data;
     trust.write_files(&data.join("ca.pem"), &data.join("bundle.pem"))?;
     let metrics = health::listen(config.server.metrics, false, &node, recorder.clone()).await?;
-    let running =
-        dev::Running::start(&node, &trust, listening, addresses, data, recorder).await?;
+    let running = dev::Running::start(&node, &trust, listening, addresses, data, recorder).await?;
     tracing::info!(%metrics, authority = %node.endpoints.authority(), "serving");
     running.until_stopped().await
 }
@@ -74,4 +73,3 @@ fn check_base(node: &Node, config: &Config) -> Result<(), CliError> {
         config.server.port
     )))
 }
-

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use strongroom_directory::{DirectoryService, system_now};
 use strongroom_directory::row::AuthorityRow;
+use strongroom_directory::{DirectoryService, system_now};
 use strongroom_http::Tls;
 use strongroom_model::{Endpoints, Timestamp};
 use strongroom_pki::{Authority, ServerCertificate};
@@ -20,11 +20,8 @@ const LEAF_DAYS: u32 = 90;
 const RENEW_DAYS: i64 = 30;
 
 /// Where Linux distributions keep the system's roots.
-const SYSTEM_ROOTS: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const SYSTEM_ROOTS: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// The certificate side of a node.
 pub(crate) struct Trust {
@@ -98,8 +95,16 @@ impl Trust {
 }
 
 fn issue(authority: &Authority, endpoints: &Endpoints) -> Result<ServerCertificate, CliError> {
-    let labels =
-        ["login", "management", "graph", "portal", "*.vault", "*.managedhsm", "vault", "managedhsm"];
+    let labels = [
+        "login",
+        "management",
+        "graph",
+        "portal",
+        "*.vault",
+        "*.managedhsm",
+        "vault",
+        "managedhsm",
+    ];
     let names: Vec<String> =
         labels.iter().map(|label| format!("{label}.{}", endpoints.base())).collect();
     authority.issue_server(&names, system_now(), LEAF_DAYS).map_err(CliError::failed)

@@ -132,10 +132,11 @@ mod tests {
     use super::*;
 
     /// The answer of `GetSecret-example.json` in Azure's specification (7.6-preview.1).
-    const EXAMPLE: &str = r#"{"value":"mysecretvalue",
-        "id":"https://myvault.vault.azure.net/secrets/mysecretname/4387e9f3d6e14c459867679a90fd0f79",
-        "attributes":{"enabled":true,"created":1493938410,"updated":1493938410,
-        "recoveryLevel":"Recoverable+Purgeable"}}"#;
+    const EXAMPLE: &str = "{\"value\":\"mysecretvalue\",\
+        \"id\":\"https://myvault.vault.azure.net/secrets/mysecretname/\
+        4387e9f3d6e14c459867679a90fd0f79\",\
+        \"attributes\":{\"enabled\":true,\"created\":1493938410,\"updated\":1493938410,\
+        \"recoveryLevel\":\"Recoverable+Purgeable\"}}";
 
     #[test]
     fn a_view_is_as_az_prints_it() {

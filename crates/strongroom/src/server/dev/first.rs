@@ -17,9 +17,9 @@ use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::Txn;
 
 use super::super::node::{Engine, Node};
+use super::super::place;
 use super::super::ready::write_private;
 use super::super::root_key::{self, Start};
-use super::super::place;
 use super::root_key_note;
 use crate::cli::{ClockKind, DevArgs};
 use crate::error::CliError;

@@ -25,12 +25,10 @@ pub(super) async fn ready(
     files: &Files<'_>,
     metrics: SocketAddr,
 ) -> Result<Ready, CliError> {
-    let row: OwnerRow = node
-        .directory
-        .read(b"")
-        .await
-        .map_err(CliError::failed)?
-        .ok_or_else(|| CliError::failed("`strongroom init` made this installation: use serve"))?;
+    let row: OwnerRow =
+        node.directory.read(b"").await.map_err(CliError::failed)?.ok_or_else(|| {
+            CliError::failed("`strongroom init` made this installation: use serve")
+        })?;
     let directory = node.directory.current();
     let application = directory
         .application(row.client_id)
@@ -102,7 +100,8 @@ pub(super) fn print(ready: &Ready, ready_file: &Path) {
 fn resolves(url: &str) -> bool {
     use std::net::ToSocketAddrs;
     let authority = url.trim_start_matches("https://");
-    let name = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:443") };
+    let name =
+        if authority.contains(':') { authority.to_owned() } else { format!("{authority}:443") };
     name.to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
 }
 
