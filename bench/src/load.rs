@@ -43,9 +43,12 @@ pub(crate) struct Options {
     /// The vault's host name, with its port if it is not 443.
     #[arg(long)]
     host: String,
-    /// Get: path and query. Set: the start of the secrets' names.
+    /// Get: path and query. Set and among: the start of the secrets' names.
     #[arg(long, default_value = "/secrets/bench/?api-version=7.4")]
     path: String,
+    /// Among: how many secrets there are.
+    #[arg(long, default_value_t = 1)]
+    count: u64,
     /// The server's process, to report its CPU time.
     #[arg(long)]
     server_pid: Option<u32>,
@@ -55,8 +58,10 @@ pub(crate) struct Options {
 enum Mode {
     /// Read one path again and again.
     Get,
-    /// Write secrets of distinct names.
+    /// Write secrets of distinct names, numbered from 0.
     Set,
+    /// Read secrets that set mode has written, in a scattered order.
+    Among,
 }
 
 /// What to send.
@@ -125,6 +130,7 @@ impl Options {
             work: match self.mode {
                 Mode::Get => Work::Get(self.path),
                 Mode::Set => Work::Set { prefix: self.path },
+                Mode::Among => Work::GetAmong { prefix: self.path, count: self.count.max(1) },
             },
             until: Until::Elapsed(Duration::try_from_secs_f64(self.seconds)?),
             server_pid: self.server_pid,

@@ -37,6 +37,11 @@ pub(crate) fn put(
     }
     headers.insert(VERSION, SERVICE_VERSION);
     headers.insert(NETWORK_INFO, connection.network_info.clone());
+    put_security(headers);
+}
+
+/// Puts what every host answers with: no guessing of types, TLS only.
+pub(crate) fn put_security(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
 }

@@ -16,7 +16,7 @@ use strongroom_ops::Ops;
 use strongroom_store::Store;
 use tower::ServiceExt;
 
-use crate::headers::Connection;
+use crate::headers::{self, Connection};
 use crate::vault::{self, Problem};
 
 /// A vault's answer is one piece; the token service streams through axum.
@@ -87,7 +87,10 @@ impl<S: Store> Service<S> {
     ) -> Response<ResponseBody> {
         request.extensions_mut().insert(Arc::clone(&connection.info));
         match self.login.clone().oneshot(request.map(AxumBody::new)).await {
-            Ok(response) => response.map(Either::Right),
+            Ok(mut response) => {
+                headers::put_security(response.headers_mut());
+                response.map(Either::Right)
+            }
             Err(never) => match never {},
         }
     }

@@ -4,6 +4,10 @@
 //! record the allocator's state, so opening after a crash reads no more than the header, and a
 //! page that a failed sync lost is never referred to: the header is written only after the sync
 //! of the pages.
+//!
+//! redb refuses everything, reads too, after one failed write. So a checkpoint begins only when
+//! the disk has room for it; should one fail all the same, the file is opened again at once, and
+//! in between a read of what redb has not cached answers "unavailable".
 
 use std::io;
 use std::ops::Bound;

@@ -171,17 +171,30 @@ async fn a_checkpoint_that_runs_into_a_full_disk_is_made_good_later() {
         disk.set_capacity(disk.used() + spare);
         let (committed, error) = fill(&store, 1).await;
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-        assert_eq!(rows(&store).await.len(), committed);
+        assert_eq!(count(&store).await, committed);
         disk.set_capacity(1 << 40);
-        recover(&store, committed).await;
-        for n in committed + 1..committed + 400 {
-            commit(&store, n).await;
+        for n in committed..committed + 400 {
+            recover(&store, n).await;
         }
         assert!(store.stats().base_revision.0 > committed as u64, "checkpoints go on");
-        assert_eq!(rows(&store).await.len(), committed + 400);
+        assert_eq!(count(&store).await, committed + 400);
         drop(store);
-        assert_eq!(rows(&open(&disk.power_loss(spare)).unwrap()).await.len(), committed + 400);
+        let found = open(&disk.power_loss(spare)).unwrap();
+        assert_eq!(rows(&found).await.len(), committed + 400);
     }
+}
+
+/// How many rows there are, asked again while the base is being opened again.
+async fn count(store: &EmbeddedStore) -> usize {
+    for _ in 0..500 {
+        let snapshot = store.snapshot(Freshness::Linearizable).await.unwrap();
+        match snapshot.scan(b"", None, usize::MAX).await {
+            Ok(rows) => return rows.len(),
+            Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the base stays unreadable");
 }
 
 /// Commits `n` as soon as the store takes it, which must be soon.
@@ -223,7 +236,7 @@ async fn a_flipped_bit_in_the_log_of_a_closed_store_is_never_a_wrong_answer() {
                     found += 1;
                 }
                 Err(other) => panic!("{other}"),
-                Ok(store) => assert_eq!(rows(&store).await, held, "padding, or beyond the end"),
+                Ok(store) => assert!(rows(&store).await == held, "not padding, nor beyond the end"),
             }
         }
     }

@@ -3,7 +3,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auditing;
+mod backups;
 mod bad_input;
+mod concurrency;
+mod crash;
 mod goldens;
+mod hosts;
+mod lifecycle;
+mod paging;
 mod refusals;
 mod routes;
+mod sign_in;

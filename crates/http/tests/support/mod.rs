@@ -13,8 +13,8 @@ pub(crate) mod tokens;
 pub(crate) use answer::Answer;
 pub(crate) use client::{Ask, Client};
 pub(crate) use meddled::{MeddledStore, Mood};
-pub(crate) use node::{Node, audited};
-pub(crate) use server::{Identity, Server};
+pub(crate) use node::{Node, audited, embedded};
+pub(crate) use server::Server;
 
 /// The version that a request names unless the test says otherwise.
 pub(crate) const API: &str = "2025-07-01";

@@ -12,6 +12,7 @@ use strongroom_ops::{Call, Ops};
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::Store;
 use strongroom_store::disk::FaultDisk;
+use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
 use uuid::Uuid;
 
 /// The journal's directory.
@@ -29,6 +30,12 @@ pub(crate) struct Node<S: Store> {
     pub(crate) ops: Arc<Ops<S>>,
 }
 
+/// The engine of the server, in segments that are quickly made.
+pub(crate) fn embedded(disk: &FaultDisk) -> EmbeddedStore {
+    let options = StoreOptions { segment_bytes: 256 * 1024, ..StoreOptions::default() };
+    EmbeddedStore::open(Arc::new(disk.clone()), &options).unwrap()
+}
+
 /// What opens every test's installation.
 pub(crate) fn protector() -> Protector {
     Protector::Key(SymmetricKey::from_slice(&[7; 32]).unwrap())
@@ -39,7 +46,7 @@ impl<S: Store> Node<S> {
     pub(crate) async fn open(store: S, disk: FaultDisk) -> Self {
         let options = Options {
             dir: AUDIT.to_owned(),
-            segment_bytes: 1024 * 1024,
+            segment_bytes: 128 * 1024,
             spare_segments: 1,
             ..Options::default()
         };

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -32,6 +33,7 @@ struct Admin {
 
 /// The router for one connection.
 pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
+    let admin = Admin { node, peer };
     Router::new()
         .route("/vaults", post(create_vault).get(list_vaults))
         .route("/identities", post(create_identity))
@@ -42,38 +44,79 @@ pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
         .route("/clock/accept", post(accept_clock))
         .route("/audit/verify", post(verify_audit))
         .route("/tokenKeys/rotate", post(rotate_token_key))
-        .with_state(Admin { node, peer })
+        .layer(middleware::from_fn_with_state(admin.clone(), audit_refusals))
+        .with_state(admin)
+}
+
+/// What an operation has recorded itself is not recorded twice.
+#[derive(Clone, Copy)]
+struct Recorded;
+
+/// Records every refusal that no operation saw: an unknown route, a body that does not parse.
+async fn audit_refusals(
+    State(admin): State<Admin>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    if status.is_success() || response.extensions().get::<Recorded>().is_some() {
+        return Ok(response);
+    }
+    let mut call = admin.call("AdministrationRefused")?;
+    call.record_mut().request_uri = format!("unix:{path}");
+    let why = format!("{method} was refused");
+    admin.node.audit.record(&call.close(status.as_u16(), Some(&why))).await.map_err(failed)?;
+    Ok(response)
 }
 
 /// A refusal, in the shape of every other error of the service.
-struct Refused(StatusCode, &'static str, String);
+struct Refused {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    recorded: bool,
+}
+
+impl Refused {
+    fn new(status: StatusCode, code: &'static str, message: impl std::fmt::Display) -> Self {
+        Self { status, code, message: message.to_string(), recorded: false }
+    }
+}
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let body = json!({ "error": { "code": self.1, "message": self.2 } });
-        (self.0, Json(body)).into_response()
+        let body = json!({ "error": { "code": self.code, "message": self.message } });
+        let mut response = (self.status, Json(body)).into_response();
+        if self.recorded {
+            response.extensions_mut().insert(Recorded);
+        }
+        response
     }
 }
 
 type Answer = Result<Json<Value>, Refused>;
 
 fn bad(message: impl std::fmt::Display) -> Refused {
-    Refused(StatusCode::BAD_REQUEST, "BadParameter", message.to_string())
+    Refused::new(StatusCode::BAD_REQUEST, "BadParameter", message)
 }
 
 fn failed(message: impl std::fmt::Display) -> Refused {
-    Refused(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message.to_string())
+    Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
 }
 
 fn refused(error: &OpError) -> Refused {
     match error {
-        OpError::NoSuch(text) => Refused(StatusCode::NOT_FOUND, "ResourceNotFound", text.clone()),
+        OpError::NoSuch(text) => {
+            Refused::new(StatusCode::NOT_FOUND, "ResourceNotFound", text.clone())
+        }
         OpError::NameTaken(_) | OpError::Contended => {
-            Refused(StatusCode::CONFLICT, "Conflict", error.to_string())
+            Refused::new(StatusCode::CONFLICT, "Conflict", error.to_string())
         }
         OpError::Invalid(text) => bad(text),
         OpError::Unavailable(_) | OpError::AuditFull => {
-            Refused(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", error.to_string())
+            Refused::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", error.to_string())
         }
         other => failed(other),
     }
@@ -98,7 +141,7 @@ impl Admin {
         if call.is_recorded() {
             return Ok(());
         }
-        let status = failure.map_or(StatusCode::OK, |error| refused(error).0);
+        let status = failure.map_or(StatusCode::OK, |error| refused(error).status);
         let text = failure.map(ToString::to_string);
         let record = call.close(status.as_u16(), text.as_deref());
         self.node.audit.record(&record).await.map_err(failed)
@@ -106,7 +149,7 @@ impl Admin {
 
     async fn finish<T>(&self, call: Call, outcome: Result<T, OpError>) -> Result<T, Refused> {
         self.record(call, outcome.as_ref().err()).await?;
-        outcome.map_err(|error| refused(&error))
+        outcome.map_err(|error| Refused { recorded: true, ..refused(&error) })
     }
 
     fn subscription(&self) -> Result<SubscriptionId, Refused> {
@@ -291,7 +334,7 @@ fn find_role(role: &str) -> Result<&'static RoleDefinition, Refused> {
     let guid = role.rsplit('/').next().unwrap_or_default();
     let by_id = guid.parse::<RoleDefinitionId>().ok().and_then(roles::by_id);
     by_id.or_else(|| roles::by_name(role)).ok_or_else(|| {
-        Refused(
+        Refused::new(
             StatusCode::NOT_FOUND,
             "RoleDefinitionDoesNotExist",
             format!("Role '{role}' doesn't exist."),
