@@ -43,6 +43,8 @@ pub struct Clock<S> {
     paused: AtomicBool,
     last_reading: Mutex<(Instant, i64)>,
     saved_ms: AtomicI64,
+    /// Held while the mark is written, so that an older one never follows a newer one.
+    saving: tokio::sync::Mutex<()>,
 }
 
 impl<S: Store> Clock<S> {
@@ -72,6 +74,7 @@ impl<S: Store> Clock<S> {
             paused: AtomicBool::new(paused),
             last_reading: Mutex::new((Instant::now(), system)),
             saved_ms: AtomicI64::new(0),
+            saving: tokio::sync::Mutex::default(),
         };
         clock.save().await?;
         Ok(clock)
@@ -154,6 +157,7 @@ impl<S: Store> Clock<S> {
     }
 
     async fn save(&self) -> Result<(), DirectoryError> {
+        let _saving = self.saving.lock().await;
         let row = Row { high_water_ms: self.now_ms(), paused: self.is_paused() };
         let plain =
             minicbor::to_vec(&row).map_err(|_| DirectoryError::Malformed("clock".into()))?;

@@ -8,6 +8,7 @@ mod audited;
 mod backup;
 mod error;
 mod garbage;
+mod heads;
 pub mod identities;
 mod lifecycle;
 mod listing;
@@ -46,6 +47,7 @@ pub struct Ops<S: Store> {
     audit: Arc<Audit<S>>,
     clock: Arc<Clock<S>>,
     turns: turns::Turns,
+    heads: heads::Heads,
 }
 
 impl<S: Store> Ops<S> {
@@ -57,7 +59,8 @@ impl<S: Store> Ops<S> {
         audit: Arc<Audit<S>>,
         clock: Arc<Clock<S>>,
     ) -> Self {
-        Self { store, ring, directory, audit, clock, turns: turns::Turns::new() }
+        let (turns, heads) = (turns::Turns::new(), heads::Heads::new());
+        Self { store, ring, directory, audit, clock, turns, heads }
     }
 
     /// The directory this node reads.

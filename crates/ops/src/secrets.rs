@@ -176,14 +176,17 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         let snapshot = self.snapshot().await?;
-        let (found, record) =
-            find_version(&objects, &snapshot, &request.name, request.version).await?;
+        let not_found = || not_found(&request.name, request.version);
+        let head = self.heads.active(&objects, &snapshot, &request.name.folded()).await?;
+        let head = head.ok_or_else(not_found)?;
+        let wanted = request.version.unwrap_or(head.current.version);
+        let record = objects.version(&snapshot, &head, wanted).await?.ok_or_else(not_found)?;
         if !record.attributes.enabled {
             return Err(OpError::Disabled);
         }
-        let value = objects.body(&snapshot, &found.head, &record).await?;
+        let value = objects.body(&snapshot, &head, &record).await?;
         Ok(SecretView {
-            name: found.head.name,
+            name: head.name.clone(),
             record,
             value: Some(value),
             soft_delete: authorized.vault().soft_delete,
@@ -340,6 +343,14 @@ fn changed(
     }
 }
 
+fn not_found(name: &ObjectName, version: Option<Version>) -> OpError {
+    let name = match version {
+        Some(version) => format!("{name}/{version}"),
+        None => name.to_string(),
+    };
+    OpError::NotFound { kind: Kind::Secret, name }
+}
+
 /// The head of an active secret and the record of one of its versions.
 async fn find_version(
     objects: &Objects<Secrets>,
@@ -347,13 +358,7 @@ async fn find_version(
     name: &ObjectName,
     version: Option<Version>,
 ) -> Result<(Found<SecretListing>, VersionRecord<SecretListing>), OpError> {
-    let not_found = || {
-        let name = match version {
-            Some(version) => format!("{name}/{version}"),
-            None => name.to_string(),
-        };
-        OpError::NotFound { kind: Kind::Secret, name }
-    };
+    let not_found = || not_found(name, version);
     let found = objects.active(snapshot, &name.folded()).await?.ok_or_else(not_found)?;
     let wanted = version.unwrap_or(found.head.current.version);
     let record = objects.version(snapshot, &found.head, wanted).await?.ok_or_else(not_found)?;

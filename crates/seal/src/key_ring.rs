@@ -118,8 +118,10 @@ impl<S: Store> KeyRing<S> {
         let header = Header::decode(&header.value)?;
         let root = header.unwrap_root(protector)?;
         let installation = header.installation;
-        let load =
-            async |purpose| load_keys(&snapshot, &root, installation, purpose).await.map(Arc::new);
+        let wrapping = (header.root_generation, &root);
+        let load = async |purpose| {
+            load_keys(&snapshot, wrapping, installation, purpose).await.map(Arc::new)
+        };
         let system = load(Purpose::System).await?;
         let audit = load(Purpose::Audit).await?;
         let list_token = load(Purpose::ListToken).await?;
@@ -184,7 +186,8 @@ impl<S: Store> KeyRing<S> {
             return Ok(keys);
         }
         let snapshot = self.store.snapshot(Freshness::Linearizable).await?;
-        let keys = load_keys(&snapshot, &self.root, self.installation, purpose).await?;
+        let wrapping = (self.root_generation, &self.root);
+        let keys = load_keys(&snapshot, wrapping, self.installation, purpose).await?;
         let keys = Arc::new(keys);
         self.cache.insert(purpose, Arc::clone(&keys));
         Ok(keys)
@@ -207,7 +210,7 @@ fn wrap_new(
 
 async fn load_keys(
     snapshot: &impl Snapshot,
-    root: &SymmetricKey,
+    (root_generation, root): (u32, &SymmetricKey),
     installation: InstallationId,
     purpose: Purpose,
 ) -> Result<DataKeys, SealError> {
@@ -220,6 +223,12 @@ async fn load_keys(
         let generation = u32::from_be_bytes(generation.ok_or_else(damaged)?);
         let place = Place::DataKey(purpose.letter(), purpose.owner(), generation);
         let header = record::parse(&row.value).ok_or_else(damaged)?;
+        if header.format > FORMAT {
+            return Err(SealError::NewerFormat(format!("the {} key", purpose.name())));
+        }
+        if header.generation != root_generation {
+            return Err(damaged());
+        }
         let aad = place.aad(header.format, installation);
         let opened = record::open(root, &header, &aad).map_err(|_| damaged())?;
         generations.push((generation, SymmetricKey::from_slice(opened.expose())?));

@@ -14,6 +14,9 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 use crate::error::CliError;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before the first secret is read: no core dumps, no swap.
     let protection = strongroom_crypto::process::protect();

@@ -117,6 +117,14 @@ def test_one_byte_more_is_refused(client, name):
         client.get_secret(name)
 
 
+def test_what_no_request_may_carry_is_refused_too(client, name):
+    """Beyond the bound of any request the client must still hear a refusal, not a broken line."""
+    with pytest.raises(HttpResponseError) as refused:
+        client.set_secret(name, "x" * 2_000_000)
+    assert refused.value.status_code in (400, 413)
+    assert refused.value.error.code
+
+
 def test_a_missing_secret(client, name):
     with pytest.raises(ResourceNotFoundError) as missing:
         client.get_secret(name)

@@ -5,6 +5,7 @@ use std::time::Instant;
 use http::{Request, header};
 use strongroom_audit::{Record, audited_uri};
 use strongroom_authz::{Authorized, Denied};
+use strongroom_crypto::random;
 use strongroom_directory::Vault;
 use strongroom_model::{Caller, RequestId, Timestamp};
 use strongroom_ops::Call;
@@ -29,7 +30,11 @@ impl Draft {
         request: &Request<B>,
     ) -> Self {
         let now_ms = service.ops.clock().now_ms();
-        let id = RequestId(uuid::Uuid::new_v4());
+        let id = random::identifier().map_or_else(
+            |_| uuid::Uuid::new_v4(),
+            |bytes| uuid::Builder::from_random_bytes(bytes).into_uuid(),
+        );
+        let id = RequestId(id);
         let mut record = Record::new(id, now_ms, "Authentication");
         let text = |name: &str| {
             request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()

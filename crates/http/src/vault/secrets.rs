@@ -1,6 +1,7 @@
 //! The secret operations: parse, admit, operate, encode.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// The largest body of a restore, in bytes.
 const RESTORE_LIMIT: usize = 24 * 1024 * 1024;
 
+type BoxedAnswer<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
+
 type TagMap = std::collections::BTreeMap<String, String>;
 
 /// Runs the operation that was authorised.
@@ -45,23 +48,28 @@ pub(super) async fn operate<S: Store>(
 ) -> Result<Answer, Problem> {
     let Route { operation, name, version } = route;
     let named = || name.clone().ok_or(Problem::NoRoute);
-    match operation {
-        Operation::SetSecret => set(exchange, authorized, named()?, body, call).await,
-        Operation::GetSecret => get(exchange, authorized, named()?, version).await,
+    // A read lies in the request's own future. All else is boxed, or every read would move the
+    // room that a restore needs.
+    let answer: BoxedAnswer<'_> = match operation {
+        Operation::GetSecret => return get(exchange, authorized, named()?, version).await,
+        Operation::SetSecret => Box::pin(set(exchange, authorized, named()?, body, call)),
         Operation::UpdateSecret => {
-            update(exchange, authorized, named()?, version, body, call).await
+            Box::pin(update(exchange, authorized, named()?, version, body, call))
         }
-        Operation::RollbackSecret => rollback(exchange, authorized, named()?, version, call).await,
-        Operation::DeleteSecret => delete(exchange, authorized, named()?, call).await,
-        Operation::GetSecrets => list(exchange, authorized).await,
-        Operation::GetSecretVersions => versions(exchange, authorized, named()?).await,
-        Operation::BackupSecret => backup(exchange, authorized, named()?).await,
-        Operation::RestoreSecret => restore(exchange, authorized, body, call).await,
-        Operation::GetDeletedSecrets => list_deleted(exchange, authorized).await,
-        Operation::GetDeletedSecret => get_deleted(exchange, authorized, named()?).await,
-        Operation::RecoverDeletedSecret => recover(exchange, authorized, named()?, call).await,
-        Operation::PurgeDeletedSecret => purge(exchange, authorized, named()?, call).await,
-    }
+        Operation::RollbackSecret => {
+            Box::pin(rollback(exchange, authorized, named()?, version, call))
+        }
+        Operation::DeleteSecret => Box::pin(delete(exchange, authorized, named()?, call)),
+        Operation::GetSecrets => Box::pin(list(exchange, authorized)),
+        Operation::GetSecretVersions => Box::pin(versions(exchange, authorized, named()?)),
+        Operation::BackupSecret => Box::pin(backup(exchange, authorized, named()?)),
+        Operation::RestoreSecret => Box::pin(restore(exchange, authorized, body, call)),
+        Operation::GetDeletedSecrets => Box::pin(list_deleted(exchange, authorized)),
+        Operation::GetDeletedSecret => Box::pin(get_deleted(exchange, authorized, named()?)),
+        Operation::RecoverDeletedSecret => Box::pin(recover(exchange, authorized, named()?, call)),
+        Operation::PurgeDeletedSecret => Box::pin(purge(exchange, authorized, named()?, call)),
+    };
+    answer.await
 }
 
 async fn set<S: Store>(

@@ -112,11 +112,16 @@ impl Header {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, SealError> {
-        let damaged = || SealError::Record("s/protector".into());
-        let header: Self = minicbor::decode(bytes).map_err(|_| damaged())?;
-        if header.format > FORMAT {
-            return Err(SealError::NewerFormat("s/protector".into()));
+        // First the format alone: a newer one may have another shape.
+        match format_of(bytes) {
+            Some(format) if format > FORMAT => Err(SealError::NewerFormat("s/protector".into())),
+            _ => minicbor::decode(bytes).map_err(|_| SealError::Record("s/protector".into())),
         }
-        Ok(header)
     }
+}
+
+fn format_of(bytes: &[u8]) -> Option<u32> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    decoder.array().ok()?;
+    decoder.u32().ok()
 }
