@@ -11,7 +11,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=ut
 const SERVICE_VERSION: HeaderValue = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
 
 const REGION: HeaderName = HeaderName::from_static("x-ms-keyvault-region");
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-ms-keyvault-service-version");
 const NETWORK_INFO: HeaderName = HeaderName::from_static("x-ms-keyvault-network-info");

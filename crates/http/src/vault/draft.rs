@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use http::{Request, header};
+use http::{HeaderName, Request, header};
 use strongroom_audit::{Record, audited_uri};
 use strongroom_authz::{Authorized, Denied};
 use strongroom_crypto::random;
@@ -11,7 +11,7 @@ use strongroom_model::{Caller, RequestId, Timestamp};
 use strongroom_ops::Call;
 use strongroom_store::Store;
 
-use crate::headers::Connection;
+use crate::headers::{CLIENT_REQUEST_ID, Connection};
 use crate::service::Service;
 
 /// A record in the making, and the time it began.
@@ -36,14 +36,14 @@ impl Draft {
         );
         let id = RequestId(id);
         let mut record = Record::new(id, now_ms, "Authentication");
-        let text = |name: &str| {
+        let text = |name: &HeaderName| {
             request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
         };
-        let client_id = text("x-ms-client-request-id");
+        let client_id = text(&CLIENT_REQUEST_ID);
         record.correlation_id =
             if client_id.is_empty() { id.to_string() } else { client_id.to_owned() };
         record.caller_ip = Some(connection.info.peer.ip().to_canonical());
-        record.client_info = text(header::USER_AGENT.as_str()).to_owned();
+        record.client_info = text(&header::USER_AGENT).to_owned();
         record.tls_version = connection.info.tls_version.into();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         record.request_uri = audited_uri(&format!("{base}{path}"));

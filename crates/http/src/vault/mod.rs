@@ -20,7 +20,7 @@ use strongroom_model::{Operation, TenantId};
 use strongroom_ops::Call;
 use strongroom_store::Store;
 
-use crate::headers::{self, Connection};
+use crate::headers::{self, CLIENT_REQUEST_ID, Connection};
 use crate::query::Query;
 use crate::service::{Service, authority};
 use answer::Answer;
@@ -30,7 +30,6 @@ use problem::with_vault;
 
 pub(crate) use problem::Problem;
 
-const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 const LOCAL: HeaderValue = HeaderValue::from_static("local");
 
 /// One request to a vault.
@@ -162,14 +161,14 @@ async fn attempt<S: Store>(
 
 /// The method, or the one that a POST says it stands for.
 fn method(method: &Method, headers: &HeaderMap) -> Method {
-    let stands_for = ["x-http-method", "x-http-method-override"]
+    if *method != Method::POST {
+        return method.clone();
+    }
+    ["x-http-method", "x-http-method-override"]
         .iter()
         .find_map(|name| headers.get(*name))
-        .and_then(|value| Method::from_bytes(value.as_bytes()).ok());
-    match stands_for {
-        Some(other) if *method == Method::POST => other,
-        _ => method.clone(),
-    }
+        .and_then(|value| Method::from_bytes(value.as_bytes()).ok())
+        .unwrap_or(Method::POST)
 }
 
 fn vault_label(headers: &HeaderMap, uri: &http::Uri) -> String {
