@@ -1,7 +1,8 @@
 //! Measures what one record costs: `cargo run --release -p strongroom-audit --example append`.
 //!
-//! Prints nanoseconds per append with one thread and with several, and strict appends per second,
-//! with the raw write and the raw sync of the same bytes beside them.
+//! Prints what a record costs the tasks of a runtime with two workers, upkeep included, in CPU
+//! time of the process; nanoseconds per append with one thread and with several; and what a strict
+//! append waits, with the raw write and the raw sync of the same bytes beside them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,6 +56,39 @@ fn append(audit: &Audit<MemoryStore>, threads: u32) -> Result<u128, AuditError> 
     Ok(nanoseconds_each(start, RECORDS))
 }
 
+/// The CPU time that this process has taken, in nanoseconds: the kernel's on its behalf too.
+fn cpu() -> i64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    getrusage(UsageWho::RUSAGE_SELF)
+        .map_or(0, |usage| (usage.user_time() + usage.system_time()).num_microseconds() * 1000)
+}
+
+/// `total` records handed over by `tasks`: nanoseconds of CPU time for each. Between two records
+/// a task lets others run, as a connection does that waits for its next request.
+async fn hand_over(audit: &Audit<MemoryStore>, tasks: u32, total: u32) -> Result<(), AuditError> {
+    let (start, begun) = (Instant::now(), cpu());
+    let run = |_| {
+        let audit = audit.clone();
+        tokio::spawn(async move {
+            let record = record(7);
+            for _ in 0..total / tasks {
+                audit.record(&record).await?;
+                tokio::task::yield_now().await;
+            }
+            Ok::<(), AuditError>(())
+        })
+    };
+    let running: Vec<_> = (0..tasks).map(run).collect();
+    for task in running {
+        task.await.map_err(|_| AuditError::Stopped)??;
+    }
+    let each = (cpu() - begun) / i64::from(total);
+    let wall = nanoseconds_each(start, total);
+    println!("{tasks} tasks: {each} ns of CPU per record, {wall} ns of wall time");
+    Ok(())
+}
+
 async fn strict(audit: &Audit<MemoryStore>, tasks: u32) -> Result<(), AuditError> {
     let start = Instant::now();
     let each = 2000 / tasks;
@@ -73,6 +107,19 @@ async fn strict(audit: &Audit<MemoryStore>, tasks: u32) -> Result<(), AuditError
     }
     let rate = f64::from(each * tasks) / start.elapsed().as_secs_f64();
     println!("strict, {tasks} tasks: {rate:.0} appends/s");
+    Ok(())
+}
+
+/// What one caller of a strict append waits.
+async fn strict_wait(audit: &Audit<MemoryStore>) -> Result<(), AuditError> {
+    let mut times = Vec::new();
+    for n in 0..400 {
+        let start = Instant::now();
+        audit.append_strict(&record(n)).await?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    println!("strict, one caller: p50 {:?}", times.get(200).copied().unwrap_or_default());
     Ok(())
 }
 
@@ -99,7 +146,7 @@ fn floor(disk: &RealDisk) -> std::io::Result<()> {
     disk.remove("floor")
 }
 
-#[tokio::main]
+#[tokio::main(worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = std::env::temp_dir().join(format!("strongroom-append-{}", std::process::id()));
     let disk = Arc::new(RealDisk::open(&root)?);
@@ -109,6 +156,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while audit.stats().spare_segments < 2 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    for (tasks, total) in [(1, RECORDS), (8, RECORDS), (32, RECORDS), (32, 5 * RECORDS)] {
+        hand_over(&audit, tasks, total).await?;
+    }
+    strict_wait(&audit).await?;
     for threads in [1, 1, 2, 16] {
         println!("{threads} threads: {} ns per append", append(&audit, threads)?);
     }

@@ -109,11 +109,12 @@ impl<S: Store> Audit<S> {
     /// # Errors
     /// As [`Audit::append`].
     pub async fn append_strict(&self, record: &Record) -> Result<(), AuditError> {
-        let seq = self.0.journal.append(record)?;
+        let seq = self.0.journal.hand_over(record).await?;
         self.synced(seq).await
     }
 
-    /// [`Audit::append_strict`] if the options say so, else [`Audit::append`].
+    /// [`Audit::append_strict`] if the options say so, else what [`Audit::append`] does, in one
+    /// write with the records of other requests that are ready.
     ///
     /// # Errors
     /// As [`Audit::append`].
@@ -121,7 +122,7 @@ impl<S: Store> Audit<S> {
         if self.0.journal.options.strict {
             self.append_strict(record).await
         } else {
-            self.append(record)
+            self.0.journal.hand_over(record).await.map(drop)
         }
     }
 

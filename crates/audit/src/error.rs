@@ -65,6 +65,23 @@ impl AuditError {
             _ => Self::Io { file: file.to_owned(), source },
         }
     }
+
+    /// The same error for another one whom it concerns.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Full => Self::Full,
+            Self::Closed => Self::Closed,
+            Self::Failed(reason) => Self::Failed(reason.clone()),
+            Self::UnknownKey(generation) => Self::UnknownKey(*generation),
+            Self::Io { file, source } => {
+                let os = source.raw_os_error().map(io::Error::from_raw_os_error);
+                let source =
+                    os.unwrap_or_else(|| io::Error::new(source.kind(), source.to_string()));
+                Self::Io { file: file.clone(), source }
+            }
+            other => Self::Failed(other.to_string()),
+        }
+    }
 }
 
 /// For `map_err`: attaches the file's name.

@@ -143,29 +143,37 @@ impl Draft {
         &mut self.0
     }
 
-    /// The payload.
-    pub(crate) fn payload(&self) -> &[u8] {
-        self.0.get(PREFIX..).unwrap_or_default()
-    }
-
-    /// Fills in what stands before the payload and gives the whole frame.
-    pub(crate) fn finish(&mut self, kind: Kind, seq: u64, mac: &Mac) -> &[u8] {
-        let body = u32::try_from(self.0.len() - 8).unwrap_or(u32::MAX);
-        if let Some((head, rest)) = self.0.split_first_chunk_mut::<8>()
-            && let Some((fixed, payload)) = rest.split_first_chunk_mut::<FIXED>()
-        {
-            let (place, tag) = fixed.split_at_mut(9);
-            if let Some((code, number)) = place.split_first_mut() {
-                *code = kind.code();
-                number.copy_from_slice(&seq.to_le_bytes());
-            }
-            tag.copy_from_slice(mac);
-            let crc = crc32c::crc32c_append(crc32c::crc32c(fixed), payload);
-            let (len, sum) = head.split_at_mut(4);
-            len.copy_from_slice(&body.to_le_bytes());
-            sum.copy_from_slice(&crc.to_le_bytes());
-        }
+    /// The frame, its place in the chain still blank.
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Fills in what stands before the payload of `frame`, which follows `head`, and gives the
+/// chain's new end.
+pub(crate) fn finish(frame: &mut [u8], chain: Chain<'_>, head: Head, kind: Kind) -> Head {
+    let seq = head.seq + 1;
+    let payload = frame.get(PREFIX..).unwrap_or_default();
+    let mac = chain.tag(head.epoch, seq, &head.mac, kind, payload);
+    seal(frame, kind, seq, &mac);
+    Head { seq, mac, ..head }
+}
+
+fn seal(frame: &mut [u8], kind: Kind, seq: u64, mac: &Mac) {
+    let body = u32::try_from(frame.len().saturating_sub(8)).unwrap_or(u32::MAX);
+    if let Some((head, rest)) = frame.split_first_chunk_mut::<8>()
+        && let Some((fixed, payload)) = rest.split_first_chunk_mut::<FIXED>()
+    {
+        let (place, tag) = fixed.split_at_mut(9);
+        if let Some((code, number)) = place.split_first_mut() {
+            *code = kind.code();
+            number.copy_from_slice(&seq.to_le_bytes());
+        }
+        tag.copy_from_slice(mac);
+        let crc = crc32c::crc32c_append(crc32c::crc32c(fixed), payload);
+        let (len, sum) = head.split_at_mut(4);
+        len.copy_from_slice(&body.to_le_bytes());
+        sum.copy_from_slice(&crc.to_le_bytes());
     }
 }
 
@@ -302,7 +310,8 @@ mod tests {
     fn frame(seq: u64, payload: &[u8]) -> Vec<u8> {
         let mut draft = Draft::default();
         draft.start().extend(payload);
-        draft.finish(Kind::Record, seq, &[7; 32]).to_vec()
+        seal(&mut draft.0, Kind::Record, seq, &[7; 32]);
+        draft.0
     }
 
     fn reader(bytes: Vec<u8>) -> FrameReader {

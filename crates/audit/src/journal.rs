@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strongroom_store::disk::{Disk, DiskFile, join};
 use tokio::sync::{Notify, watch};
+use tokio::task::yield_now;
 
+use crate::batch::{Batch, Frames, Outcome, Pending, Ticket};
 use crate::error::at;
 use crate::frame::{Chain, Draft, Head, Kind, Opened};
 use crate::maintain::spares;
@@ -29,7 +31,9 @@ pub(crate) struct Journal {
     pub(crate) node: NodeId,
     pub(crate) keys: AuditKeys,
     pub(crate) options: Options,
+    /// Locked before `pending` when both are.
     state: Mutex<State>,
+    pending: Mutex<Pending>,
     progress: watch::Sender<Progress>,
     retention_paused: AtomicBool,
     /// A frame was appended after everything had been taken for a sync.
@@ -52,6 +56,8 @@ pub(crate) struct Progress {
 pub(crate) struct State {
     active: Active,
     head: Head,
+    /// Memory for the frames being written; empty between two writes.
+    frames: Frames,
     /// Preallocated segments, by file name.
     pub(crate) spares: Vec<Spare>,
     /// Closed segments that no compressor has seen, by number, with their last seq.
@@ -104,6 +110,7 @@ impl Journal {
         let state = State {
             active,
             head,
+            frames: Frames::default(),
             spares,
             closed: found.raw.iter().map(|number| (*number, 0)).collect(),
             unsynced: found.open_raw(&*disk, dir)?,
@@ -122,6 +129,7 @@ impl Journal {
             keys,
             options,
             state: Mutex::new(state),
+            pending: Mutex::default(),
             dirty: Notify::new(),
             urgent: Notify::new(),
             rolled: Notify::new(),
@@ -143,7 +151,8 @@ impl Journal {
         let mut state = self.lock();
         let active = state.active.number;
         state.closed.retain(|(number, _)| *number != active);
-        self.write(&mut state, &mut draft, Kind::Opened, found.newest_ms)?;
+        let mut frames = Frames::one(&draft, Kind::Opened, found.newest_ms);
+        self.write(&mut state, &mut frames).into_seq()?;
         drop(state);
         self.sync().map(drop)
     }
@@ -154,12 +163,48 @@ impl Journal {
     /// [`AuditError::Full`], [`AuditError::Closed`], [`AuditError::Failed`] or an I/O error; then
     /// the record is not in the journal.
     pub(crate) fn append(&self, record: &Record) -> Result<u64, AuditError> {
+        let ticket = self.push(record)?;
+        self.write_batch(&ticket.batch);
+        ticket.outcome()
+    }
+
+    /// [`Journal::append`], in one write with the records of others that are ready to run. One
+    /// that is dropped meanwhile is written all the same.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub(crate) async fn hand_over(&self, record: &Record) -> Result<u64, AuditError> {
+        let pushed = Pushed { journal: self, ticket: self.push(record)? };
+        if !pushed.ticket.full {
+            yield_now().await;
+        }
+        self.write_batch(&pushed.ticket.batch);
+        pushed.ticket.outcome()
+    }
+
+    fn push(&self, record: &Record) -> Result<Ticket, AuditError> {
         DRAFT.with_borrow_mut(|draft| {
             record.write_to(draft.start())?;
-            let mut state = self.lock();
-            state.check_running()?;
-            self.write(&mut state, draft, Kind::Record, record.time_ms)
+            Ok(self.pending().push(draft, record.time_ms))
         })
+    }
+
+    /// Writes the frames of `batch`, unless that has been done.
+    fn write_batch(&self, batch: &Arc<Batch>) {
+        if !batch.is_settled() {
+            self.write_pending(&mut self.lock(), batch);
+        }
+    }
+
+    /// Who took a batch's frames settles it before unlocking the state: afterwards it is settled
+    /// in any case.
+    fn write_pending(&self, state: &mut State, batch: &Arc<Batch>) {
+        let mut frames = std::mem::take(&mut state.frames);
+        if self.pending().take(batch, &mut frames) {
+            batch.settle(self.write(state, &mut frames));
+            frames.clear();
+        }
+        state.frames = frames;
     }
 
     /// Appends the frame that marks a clean stop; no record can follow it.
@@ -167,52 +212,56 @@ impl Journal {
         let mut draft = Draft::default();
         draft.start();
         let mut state = self.lock();
-        state.check_running()?;
-        let newest = state.newest_ms;
-        let seq = self.write(&mut state, &mut draft, Kind::Closed, newest)?;
+        let pending = self.pending().batch();
+        self.write_pending(&mut state, &pending);
+        let mut frames = Frames::one(&draft, Kind::Closed, state.newest_ms);
+        let seq = self.write(&mut state, &mut frames).into_seq()?;
         state.status = Status::Closed;
         Ok(seq)
     }
 
-    fn write(
-        &self,
-        state: &mut State,
-        draft: &mut Draft,
-        kind: Kind,
-        time_ms: i64,
-    ) -> Result<u64, AuditError> {
-        let Head { epoch, seq, mac } = state.head;
-        let seq = seq + 1;
-        let chain = Chain { key: self.keys.chain(self.keys.current())?, node: self.node };
-        let mac = chain.tag(epoch, seq, &mac, kind, draft.payload());
-        self.place(state, draft.finish(kind, seq, &mac), time_ms)?;
-        state.head = Head { epoch, seq, mac };
-        state.newest_ms = state.newest_ms.max(time_ms);
-        if !state.dirty {
-            state.dirty = true;
+    /// Appends `frames`, as many as can be.
+    fn write(&self, state: &mut State, frames: &mut Frames) -> Outcome {
+        let first_seq = state.head.seq + 1;
+        let placed = state.check_running().and_then(|()| {
+            let chain = Chain { key: self.keys.chain(self.keys.current())?, node: self.node };
+            frames.continue_chain(chain, state.head);
+            self.place(state, frames)
+        });
+        let written = usize::try_from(state.head.seq + 1 - first_seq).unwrap_or(usize::MAX);
+        if written > 0 && !std::mem::replace(&mut state.dirty, true) {
             self.dirty.notify_one();
         }
-        Ok(seq)
+        Outcome { first_seq, written, error: placed.err() }
     }
 
-    /// Writes a frame's bytes into the active segment, or into the next one.
-    fn place(&self, state: &mut State, frame: &[u8], time_ms: i64) -> Result<(), AuditError> {
-        let len = frame.len() as u64;
-        let begun = state.active.end > HEADER_LEN as u64;
-        if begun && state.active.end + len > self.options.segment_bytes {
-            self.roll(state, time_ms)?;
-        }
-        match state.active.file.write_at(frame, state.active.end) {
-            // This segment was not preallocated; a spare one may be there.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && begun => {
-                self.roll(state, time_ms)?;
-                let file = &state.active.file;
-                file.write_at(frame, state.active.end)
-                    .map_err(|e| AuditError::io(&raw_name(state.active.number), e))?;
+    /// Writes the frames' bytes into the active segment and, if need be, into the next ones.
+    fn place(&self, state: &mut State, frames: &Frames) -> Result<(), AuditError> {
+        let (mut next, mut most) = (0, usize::MAX);
+        while let Some(mark) = frames.mark(next) {
+            let begun = state.active.end > HEADER_LEN as u64;
+            let room = self.options.segment_bytes.saturating_sub(state.active.end);
+            let count = frames.fitting(next, room).max(usize::from(!begun)).min(most);
+            if count == 0 {
+                self.roll(state, mark.time_ms)?;
+                continue;
             }
-            other => other.map_err(|e| AuditError::io(&raw_name(state.active.number), e))?,
+            match state.active.file.write_at(frames.slice(next, count), state.active.end) {
+                Ok(()) => state.advance(frames, next, count),
+                // Of several frames those are taken that can be.
+                Err(_) if count > 1 => {
+                    most = 1;
+                    continue;
+                }
+                // This segment was not preallocated; a spare one may be there.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull && begun => {
+                    self.roll(state, mark.time_ms)?;
+                    continue;
+                }
+                Err(error) => return Err(AuditError::io(&raw_name(state.active.number), error)),
+            }
+            next += count;
         }
-        state.active.end += len;
         Ok(())
     }
 
@@ -324,6 +373,22 @@ impl Journal {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A record that is pushed; written at the latest when this is dropped.
+struct Pushed<'a> {
+    journal: &'a Journal,
+    ticket: Ticket,
+}
+
+impl Drop for Pushed<'_> {
+    fn drop(&mut self) {
+        self.journal.write_batch(&self.ticket.batch);
+    }
 }
 
 impl State {
@@ -337,6 +402,15 @@ impl State {
             Status::Running => Ok(()),
             Status::Closed => Err(AuditError::Closed),
             Status::Failed(reason) => Err(AuditError::Failed(reason.clone())),
+        }
+    }
+
+    /// Accounts for `count` of `frames`, from `first` on, that were written.
+    fn advance(&mut self, frames: &Frames, first: usize, count: usize) {
+        self.active.end += frames.slice(first, count).len() as u64;
+        for mark in (first..first + count).filter_map(|index| frames.mark(index)) {
+            self.head = mark.head;
+            self.newest_ms = self.newest_ms.max(mark.time_ms);
         }
     }
 
@@ -391,7 +465,7 @@ fn create_segment(
     let path = join(&options.dir, &name);
     let file = disk.create(&path).map_err(at(&name))?;
     // Not the whole segment: a first start is to be quick, and a roll not to wait.
-    let made = file.preallocate(FIRST_BYTES.min(options.segment_bytes)).map_err(at(&name));
+    let made = file.reserve(FIRST_BYTES.min(options.segment_bytes)).map_err(at(&name));
     made.and_then(|()| start(file, header)).inspect_err(|_| {
         if let Err(error) = disk.remove(&path) {
             tracing::warn!(%path, %error, "an unused audit segment stays");

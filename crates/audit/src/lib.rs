@@ -1,10 +1,11 @@
 //! One record for every request: outbox, journal, hash chain, verification.
 //!
-//! A request that changes nothing hands its [`Record`] to [`Audit::append`], which returns once
-//! the kernel has it: `kill -9` loses none, and a task makes it durable within 50 ms. A request
-//! that changes something puts the row of [`Audit::outbox_row`] into its deciding transaction, so
-//! that the change and its record commit together, and hands it to [`Audit::committed`]
-//! afterwards; the drain copies it to the journal and deletes the row.
+//! A request that changes nothing hands its [`Record`] to [`Audit::record`], which returns once
+//! the kernel has it: `kill -9` loses none, and a task makes it durable within 50 ms. Requests
+//! that are ready at the same time share a write. A request that changes something puts the row
+//! of [`Audit::outbox_row`] into its deciding transaction, so that the change and its record
+//! commit together, and hands it to [`Audit::committed`] afterwards; the drain copies it to the
+//! journal and deletes the row.
 //!
 //! The journal is a chain of MACs, its head anchored in the store every second: see [`verify()`]
 //! for what that shows, and [`Tail`] for reading, both also from another process.
@@ -12,6 +13,7 @@
 mod anchor;
 mod audit;
 pub mod azure;
+mod batch;
 mod checkpoint;
 mod denials;
 mod drain;

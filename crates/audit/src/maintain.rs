@@ -11,9 +11,6 @@ use crate::journal::{Journal, Spare, State};
 use crate::segment::{self, Header, raw_name, zst_name};
 use crate::{AuditError, Options};
 
-/// How much is preallocated at once: a sync of more would hold others up.
-const PREALLOCATE_BYTES: u64 = 8 * 1024 * 1024;
-
 /// How much is copied at once, in bytes.
 const CHUNK: usize = 128 * 1024;
 
@@ -191,10 +188,7 @@ fn allocate(disk: &dyn Disk, options: &Options) -> Result<Spare, AuditError> {
     let name = free.unwrap_or_else(|| SPARE.to_owned());
     let path = join(&options.dir, &name);
     let file = disk.create(&path).map_err(at(&name))?;
-    let mut steps = (PREALLOCATE_BYTES..options.segment_bytes)
-        .step_by(usize::try_from(PREALLOCATE_BYTES).unwrap_or(usize::MAX))
-        .chain([options.segment_bytes]);
-    match steps.try_for_each(|len| file.preallocate(len)) {
+    match file.reserve(options.segment_bytes) {
         Ok(()) => Ok(Spare { name, file }),
         Err(error) => {
             disk.remove(&path).map_err(at(&name))?;

@@ -1,5 +1,6 @@
 //! Tests of the journal as a whole.
 
+mod batch;
 mod crash;
 mod facade;
 mod journal;

@@ -7,9 +7,8 @@ use strongroom_model::{
     InstallationId, ResourceGroupName, RoleAssignment, SubscriptionId, TenantId, Timestamp,
     VaultResource,
 };
-use strongroom_seal::{DataKeys, Place};
+use strongroom_seal::{DataKeys, Place, plaintext};
 use strongroom_store::layout;
-use zeroize::Zeroizing;
 
 use crate::{Application, DirectoryError, Group};
 
@@ -37,7 +36,7 @@ pub fn seal_row<R: DirectoryRow>(
 ) -> Result<(Vec<u8>, Vec<u8>), DirectoryError> {
     let id = row.id();
     let malformed = |_| DirectoryError::Malformed(R::TYPE.into());
-    let plaintext = Zeroizing::new(minicbor::to_vec(row).map_err(malformed)?);
+    let plaintext = plaintext::encode(row).map_err(malformed)?;
     Ok((row_key::<R>(&id), keys.seal(&Place::Row(R::TYPE, &id), &plaintext)?))
 }
 

@@ -1,5 +1,7 @@
 //! The directory: a write is visible when it answers, a restart finds everything, and groups nest.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use strongroom_crypto::SymmetricKey;

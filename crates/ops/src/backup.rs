@@ -13,10 +13,10 @@ use strongroom_model::{
     Head, IncarnationId, Kind, ObjectName, Operation, SecretListing, State, SubscriptionId,
     VersionRecord,
 };
-use strongroom_seal::{Part, Place};
+use strongroom_seal::{Part, Place, plaintext};
 use strongroom_store::layout::{self, Table};
 use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::access::{MAX_DECISIONS, in_vault};
 use crate::garbage;
@@ -102,8 +102,7 @@ impl<S: Store> Ops<S> {
             return Err(OpError::Managed);
         }
         let backup = read_versions(&objects, &snapshot, found.head).await?;
-        let plain = minicbor::to_vec(&backup)
-            .map(Zeroizing::new)
+        let plain = plaintext::encode(&backup)
             .map_err(|_| OpError::Internal("a backup does not encode".into()))?;
         let subscription = authorized.vault().subscription;
         let keys = self.ring.backup(subscription).await?;

@@ -15,6 +15,7 @@ mod error;
 mod key_ring;
 mod keys;
 mod place;
+pub mod plaintext;
 pub mod protector;
 mod record;
 

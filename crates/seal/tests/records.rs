@@ -1,5 +1,7 @@
 //! Sealed records: good at their place, unchanged, and nowhere else.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use strongroom_crypto::SymmetricKey;
 use strongroom_model::{IncarnationId, InstallationId, Kind, SubscriptionId, VaultId, Version};
 use strongroom_seal::{KeyRing, Part, Place, Protector, Purpose, SealError};

@@ -119,6 +119,15 @@ pub trait DiskFile: Send + Sync + Debug {
     /// `StorageFull` when the disk is full; the file is then cut back to its old length.
     fn preallocate(&self, len: u64) -> io::Result<()>;
 
+    /// As [`DiskFile::preallocate`], but the zeros may be a promise of the file system: quick, and
+    /// for files whose sync may now and then need metadata.
+    ///
+    /// # Errors
+    /// As [`DiskFile::preallocate`].
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        self.preallocate(len)
+    }
+
     /// Makes every byte written so far, and the file's length, durable.
     ///
     /// # Errors

@@ -175,7 +175,13 @@ fn every_member_has_its_place() {
          \"recoverableDays\":7},\"tags\":{\"a\":\"1\"},\"kid\":\"kid\",\
          \"previousVersion\":\"before\"}"
     );
-    assert_eq!(json.capacity(), json.len(), "the buffer never grew");
+    assert_eq!(json.capacity(), 1_024, "the buffer has the usual room and never grew");
+
+    let long = SecretValue::new("\"".repeat(2_000));
+    let json = to_secret_json(&SecretBundle { value: Some(&long), ..bundle }).unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(whole["value"], "\"".repeat(2_000));
+    assert_eq!(json.capacity(), json.len(), "a longer one is measured first");
 }
 
 fn from<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {

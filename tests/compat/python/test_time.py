@@ -1,5 +1,6 @@
 """What happens by time alone: retention ends, tokens end."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -110,16 +111,19 @@ def test_a_scheduled_purge_survives_a_restart(server):
             fresh_client(server).get_deleted_secret("slept")
 
 
-def test_a_store_in_manual_time_is_marked(server):
-    """DECISIONS.md: it may never serve by the real clock."""
+def test_a_store_in_manual_time_is_marked_for_ever(server):
+    """DECISIONS: without the option it keeps manual time, and still listens on loopback only."""
     server.stop()
     options, server.options = server.options, ()
     try:
         server.start()
-        moved = server.cli("clock", "advance", "1h", check=False)
-        assert moved.returncode == 0, "without the flag the store must still keep manual time"
-    except AssertionError as refused:
-        assert "manual" in str(refused)
+        assert json.loads(server.cli("clock", "show"))["manual"] is True
+        server.stop()
+        # 192.0.2.1 is kept for documentation (RFC 5737): nothing can listen there by accident.
+        exposed = ["--listen", "192.0.2.1", "--expose", "--root-key", server.root_key]
+        refused = server.cli("dev", *exposed, check=False)
+        assert refused.returncode != 0
+        assert "manual clock" in refused.stderr
     finally:
         server.kill()
         server.options = options

@@ -35,9 +35,10 @@ const LOCAL: HeaderValue = HeaderValue::from_static("local");
 /// One request to a vault.
 pub(crate) struct Exchange<'a, S: Store> {
     pub(crate) service: &'a Service<S>,
-    pub(crate) vault: Arc<Vault>,
     pub(crate) api_version: ApiVersion,
-    pub(crate) query: Query,
+    pub(crate) query: Query<'a>,
+    /// The vault's URL.
+    pub(crate) base: &'a str,
 }
 
 /// The whole way of a request. Nothing is answered unaudited: whatever comes out of `attempt`,
@@ -48,7 +49,8 @@ pub(crate) async fn respond<S: Store>(
     vault_name: &str,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let draft = Draft::new(service, connection, &service.endpoints.vault(vault_name), &request);
+    let base = service.endpoints.vault(vault_name);
+    let draft = Draft::new(service, connection, &base, &request);
     let started = draft.started;
     let client_request_id = request.headers().get(CLIENT_REQUEST_ID).cloned();
     let method = request.method().clone();
@@ -61,10 +63,16 @@ pub(crate) async fn respond<S: Store>(
     let mut call = draft.into_call(vault.as_deref());
     let request_id = call.id();
 
+    let asked = Asked {
+        service,
+        directory: &directory,
+        vault: vault.as_ref(),
+        tenant,
+        vault_name,
+        base: &base,
+    };
     let mut operation = None;
-    let outcome =
-        attempt(service, &directory, vault.as_ref(), tenant, request, &mut call, &mut operation)
-            .await;
+    let outcome = attempt(&asked, request, &mut call, &mut operation).await;
     let mut answer = match outcome {
         Ok(answer) => answer,
         Err(problem) => refusal(service, &problem, vault.as_deref(), tenant),
@@ -114,27 +122,37 @@ pub(crate) async fn refuse<S: Store, B>(
     response
 }
 
+/// Where a request goes.
+struct Asked<'a, S: Store> {
+    service: &'a Service<S>,
+    directory: &'a Directory,
+    vault: Option<&'a Arc<Vault>>,
+    /// Whose tokens are asked for: the vault's tenant, or the default one.
+    tenant: Option<TenantId>,
+    vault_name: &'a str,
+    /// The vault's URL.
+    base: &'a str,
+}
+
 /// Authenticate, find the vault, route, authorise; the operation does the rest.
 async fn attempt<S: Store>(
-    service: &Service<S>,
-    directory: &Directory,
-    vault: Option<&Arc<Vault>>,
-    tenant: Option<TenantId>,
+    asked: &Asked<'_, S>,
     request: Request<Incoming>,
     call: &mut Call,
     operation: &mut Option<Operation>,
 ) -> Result<Answer, Problem> {
+    let Asked { service, directory, base, .. } = *asked;
     if !service.ops.directory().is_following() {
         return Err(Problem::Op(strongroom_ops::OpError::Unavailable("directory".into())));
     }
+    let not_found = || Problem::VaultNotFound(asked.vault_name.chars().take(63).collect());
     let (head, body) = request.into_parts();
     let authorization = head.headers.get(header::AUTHORIZATION);
     let token = bearer_token(authorization.and_then(|value| value.to_str().ok()))?;
-    let tenant = tenant.ok_or_else(|| Problem::VaultNotFound(String::new()))?;
+    let tenant = asked.tenant.ok_or_else(not_found)?;
     let caller = service.authenticator.authenticate(token, call.now(), tenant).await?;
     draft::identify(call, &caller);
-    let vault =
-        vault.ok_or_else(|| Problem::VaultNotFound(vault_label(&head.headers, &head.uri)))?;
+    let vault = asked.vault.ok_or_else(not_found)?;
 
     let method = method(&head.method, &head.headers);
     let query = Query::parse(head.uri.query());
@@ -155,7 +173,7 @@ async fn attempt<S: Store>(
         directory,
     );
     let authorized = draft::authorised(call, authorized)?;
-    let exchange = Exchange { service, vault: Arc::clone(vault), api_version, query };
+    let exchange = Exchange { service, api_version, query, base };
     secrets::operate(&exchange, authorized, route, body, call).await
 }
 
@@ -169,13 +187,6 @@ fn method(method: &Method, headers: &HeaderMap) -> Method {
         .find_map(|name| headers.get(*name))
         .and_then(|value| Method::from_bytes(value.as_bytes()).ok())
         .unwrap_or(Method::POST)
-}
-
-fn vault_label(headers: &HeaderMap, uri: &http::Uri) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = uri.host().or(host).unwrap_or_default();
-    let label = host.split('.').next().unwrap_or_default();
-    label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(63).collect()
 }
 
 fn refusal<S: Store>(

@@ -3,6 +3,8 @@
 //! Clients leave segments empty where there is no version (`/secrets/x/`, `/keys/x//sign`), so a
 //! path is taken as it stands: never redirected, never collapsed.
 
+use std::borrow::Cow;
+
 use http::Method;
 use percent_encoding::percent_decode_str;
 use strongroom_model::{ObjectName, Operation, Version};
@@ -20,18 +22,23 @@ pub(crate) struct Route {
 /// The longest path that is looked at, in bytes.
 const MAX_PATH: usize = 2_048;
 
+/// More segments than any operation's path has.
+const MAX_SEGMENTS: usize = 6;
+
 /// The route of a request.
 pub(crate) fn parse(method: &Method, path: &str) -> Result<Route, Problem> {
     if path.len() > MAX_PATH {
         return Err(Problem::bad("The request URI is too long."));
     }
-    let decoded: Vec<String> = path
-        .split('/')
-        .skip(1)
-        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
-        .collect();
-    let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
-    match segments.as_slice() {
+    let mut decoded: [Cow<'_, str>; MAX_SEGMENTS] = Default::default();
+    let mut count = 0;
+    for segment in path.split('/').skip(1) {
+        let place = decoded.get_mut(count).ok_or(Problem::NoRoute)?;
+        *place = percent_decode_str(segment).decode_utf8_lossy();
+        count += 1;
+    }
+    let segments = decoded.each_ref().map(AsRef::as_ref);
+    match segments.get(..count).unwrap_or_default() {
         [collection, rest @ ..] if collection.eq_ignore_ascii_case("secrets") => {
             secrets(method, rest)
         }

@@ -159,7 +159,7 @@ async fn list<S: Store>(
     let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
     let request = admit(authorized, GetSecrets { page })?;
     let found = exchange.service.ops.get_secrets(request).await?;
-    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    let base = exchange.base;
     let items = found
         .values
         .iter()
@@ -218,7 +218,7 @@ async fn list_deleted<S: Store>(
     let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
     let request = admit(authorized, GetDeletedSecrets { page })?;
     let found = exchange.service.ops.get_deleted_secrets(request).await?;
-    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    let base = exchange.base;
     let value = found
         .values
         .iter()
@@ -306,12 +306,10 @@ fn next_link<S: Store, T>(
     page: &Page<T>,
 ) -> Option<String> {
     let token = page.skip_token.as_ref()?;
-    let endpoints = &exchange.service.endpoints;
+    let port = if exchange.service.endpoints.port() == 443 { ":443" } else { "" };
     let mut link = format!(
-        "https://{}.vault.{}:{}/{path}?api-version={}&$skiptoken={token}",
-        exchange.vault.resource.name,
-        endpoints.base(),
-        endpoints.port(),
+        "{}{port}/{path}?api-version={}&$skiptoken={token}",
+        exchange.base,
         exchange.api_version.as_str(),
     );
     if let Some(wanted) = max_results {
@@ -338,7 +336,7 @@ fn id<S: Store>(
     name: &ObjectName,
     record: &VersionRecord<SecretListing>,
 ) -> String {
-    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    let base = exchange.base;
     format!("{base}/secrets/{name}/{}", record.version)
 }
 
@@ -392,7 +390,7 @@ fn deletion<S: Store>(
     exchange: &Exchange<'_, S>,
     view: &DeletedSecretView,
 ) -> wire::Deletion<'static> {
-    let base = exchange.service.endpoints.vault(exchange.vault.resource.name.as_str());
+    let base = exchange.base;
     wire::Deletion {
         recovery_id: format!("{base}/deletedsecrets/{}", view.name).into(),
         deleted_date: view.deleted.0,

@@ -167,7 +167,11 @@ async fn any_change_is_found() {
     }
     let longer = [bytes.as_slice(), b"x"].concat();
     assert_malformed(&restore(&server, &URL_SAFE_NO_PAD.encode(longer)).await, "longer");
-    for text in ["", "*", "====", "not base64 at all", &format!("{blob}\n"), &format!(" {blob}")] {
+    // The beginning of the backup in the specification's RestoreSecret example.
+    let azures = "KUF6dXJlS2V5VmF1bHRTZWNyZXRCYWNrdXBWMS5taWNyb3NvZnQuY29tZXlKcmFXUWlPaUppTlRjMk5E";
+    for text in
+        [azures, "", "*", "====", "not base64 at all", &format!("{blob}\n"), &format!(" {blob}")]
+    {
         assert_malformed(&restore(&server, text).await, text);
     }
     server.get("/secrets/a").await.expect(404);

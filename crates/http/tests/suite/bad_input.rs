@@ -16,7 +16,8 @@ const MARK: &str = "S3CR3T-MARK";
 #[tokio::test]
 async fn malformed_bodies() {
     let server = Server::start().await;
-    let deep = format!(r#"{{"value":"{MARK}","tags":{}1{}}}"#, "[".repeat(500), "]".repeat(500));
+    let (open, close) = ("[".repeat(500), "]".repeat(500));
+    let deep = format!(r#"{{"value":"{MARK}","tags":{open}1{close}}}"#);
     let bodies: Vec<Vec<u8>> = vec![
         b"".to_vec(),
         b"{".to_vec(),
@@ -71,7 +72,8 @@ async fn what_is_unknown_is_ignored() {
     let server = Server::start().await;
     let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
     let body = json!({
-        "value": "v", "id": "x", "kid": 7, "deep": deep, "managed": true, "recoveryId": {}, "x": [1, [2]],
+        "value": "v", "id": "x", "kid": 7, "deep": deep, "managed": true, "recoveryId": {},
+        "x": [1, [2]],
         "attributes": { "enabled": null, "created": "x", "recoverableDays": -1, "y": {} },
         "tags": null, "contentType": null,
     });

@@ -37,7 +37,7 @@ async fn versions(server: &Server<EmbeddedStore>, name: &str) -> BTreeSet<String
     loop {
         let page = server.get(&target).await.expect(200).json();
         let ids = page["value"].as_array().unwrap().iter();
-        found.extend(ids.map(|v| v["id"].as_str().unwrap()[..].rsplit('/').next().unwrap().into()));
+        found.extend(ids.map(|v| v["id"].as_str().unwrap().rsplit('/').next().unwrap().into()));
         let Some(next) = page["nextLink"].as_str() else { return found };
         target = next.split_once("/secrets/").map(|(_, rest)| format!("/secrets/{rest}")).unwrap();
     }

@@ -1,5 +1,7 @@
 //! The data plane as a client sees it: a server in this process, asked over verified TLS.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -11,6 +11,10 @@ use crate::StoreError;
 /// How much is zeroed per write while preallocating, in bytes.
 const ZERO_CHUNK: u64 = 1024 * 1024;
 
+/// How much is zeroed per sync where space cannot be promised: a sync of more would hold others
+/// up.
+const RESERVE_STEP: u64 = 8 * 1024 * 1024;
+
 /// The file whose lock says that the directory is in use.
 const LOCK: &str = "lock";
 
@@ -149,13 +153,26 @@ impl DiskFile for RealFile {
 
     fn preallocate(&self, len: u64) -> io::Result<()> {
         let old = self.len()?;
-        // fallocate(2) would be cheaper now and dearer later: ext4 and XFS then convert the
-        // unwritten extents, a journal commit, inside the first fdatasync over them.
+        // fallocate(2), as in `reserve`, would be cheaper now and may be dearer later: ext4 and
+        // XFS convert the unwritten extents inside the first fdatasync over them.
         if let Err(error) = self.write_zeros(old, len) {
             self.0.set_len(old)?;
             return Err(error);
         }
         self.0.sync_all()
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        let old = self.len()?;
+        if old >= len {
+            return Ok(());
+        }
+        let made = match self.promise(old, len) {
+            Ok(true) => self.0.sync_all(),
+            Ok(false) => self.preallocate_in_steps(old, len),
+            Err(error) => Err(error),
+        };
+        made.or_else(|error| self.0.set_len(old).and(Err(error)))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -164,6 +181,37 @@ impl DiskFile for RealFile {
 }
 
 impl RealFile {
+    /// Has the file system set the space aside, or says that this one cannot.
+    #[cfg(target_os = "linux")]
+    fn promise(&self, from: u64, to: u64) -> io::Result<bool> {
+        use nix::errno::Errno;
+        use nix::fcntl::{FallocateFlags, fallocate};
+        let offset = i64::try_from(from).map_err(io::Error::other)?;
+        let len = i64::try_from(to - from).map_err(io::Error::other)?;
+        loop {
+            match fallocate(&self.0, FallocateFlags::empty(), offset, len) {
+                Ok(()) => return Ok(true),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn promise(&self, _: u64, _: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn preallocate_in_steps(&self, from: u64, to: u64) -> io::Result<()> {
+        let mut at = from;
+        while at < to {
+            at = to.min(at + RESERVE_STEP);
+            self.preallocate(at)?;
+        }
+        Ok(())
+    }
+
     fn write_zeros(&self, from: u64, to: u64) -> io::Result<()> {
         let zeros = vec![0; usize::try_from(ZERO_CHUNK.min(to.saturating_sub(from))).unwrap_or(0)];
         let mut at = from;
@@ -178,7 +226,7 @@ impl RealFile {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
     use crate::disk::{read, replace};
@@ -225,12 +273,18 @@ mod tests {
     }
 
     #[test]
-    fn preallocated_bytes_are_zeros_and_keep_what_was_there() {
+    fn preallocated_and_reserved_bytes_are_zeros_and_keep_what_was_there() {
         let dir = tempfile::tempdir().unwrap();
         let disk = RealDisk::open(dir.path()).unwrap();
         let file = disk.create("segment").unwrap();
         file.write_at(b"head", 0).unwrap();
-        file.preallocate(3 * 1024 * 1024 + 7).unwrap();
+        file.reserve(1000).unwrap();
+        assert_eq!(file.len().unwrap(), 1000);
+        file.preallocate(2 * 1024 * 1024 + 5).unwrap();
+        file.reserve(3 * 1024 * 1024 + 7).unwrap();
+        file.reserve(5).unwrap();
+        let set_aside = std::fs::metadata(dir.path().join("segment")).unwrap().blocks() * 512;
+        assert!(set_aside >= 3 * 1024 * 1024, "only {set_aside} bytes");
         let bytes = read(&disk, "segment").unwrap().unwrap();
         assert_eq!(bytes.len(), 3 * 1024 * 1024 + 7);
         assert_eq!(&bytes[..4], b"head");
