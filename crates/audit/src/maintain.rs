@@ -15,7 +15,7 @@ use crate::{AuditError, Options};
 const CHUNK: usize = 128 * 1024;
 
 /// zstd's level: the journal grows by megabytes a second when it matters.
-const LEVEL: i32 = 1;
+const LEVEL: i32 = -1;
 
 const SPARE: &str = "spare-";
 const MS_PER_DAY: i64 = 86_400_000;

@@ -36,6 +36,39 @@ pub fn seal(
     Ok(())
 }
 
+/// A key made ready for one nonce: opens what was sealed under both, as often as it is asked.
+/// The library wipes the key when it is dropped.
+pub struct Opener {
+    key: LessSafeKey,
+    nonce: [u8; NONCE_BYTES],
+}
+
+impl Opener {
+    /// Makes a key ready.
+    ///
+    /// # Errors
+    /// [`CryptoError::Key`] when the library refuses.
+    pub fn new(key_bytes: &[u8; 32], nonce: [u8; NONCE_BYTES]) -> Result<Self, CryptoError> {
+        Ok(Self { key: key(key_bytes)?, nonce })
+    }
+
+    /// The plaintext of `sealed` (ciphertext and tag).
+    ///
+    /// # Errors
+    /// [`CryptoError::Unauthentic`] when key, nonce, AAD or data do not fit.
+    pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<SecretBytes, CryptoError> {
+        let nonce = Nonce::assume_unique_for_key(self.nonce);
+        let mut buffer = SecretBytes::new(sealed.to_vec());
+        let len = self
+            .key
+            .open_in_place(nonce, Aad::from(aad), buffer.expose_mut())
+            .map_err(|_| CryptoError::Unauthentic)?
+            .len();
+        buffer.truncate(len);
+        Ok(buffer)
+    }
+}
+
 /// The plaintext of `sealed` (ciphertext and tag).
 ///
 /// # Errors
@@ -46,13 +79,7 @@ pub fn open(
     aad: &[u8],
     sealed: &[u8],
 ) -> Result<SecretBytes, CryptoError> {
-    let mut buffer = SecretBytes::new(sealed.to_vec());
-    let len = key(key_bytes)?
-        .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), buffer.expose_mut())
-        .map_err(|_| CryptoError::Unauthentic)?
-        .len();
-    buffer.truncate(len);
-    Ok(buffer)
+    Opener::new(key_bytes, nonce)?.open(aad, sealed)
 }
 
 #[cfg(test)]

@@ -1,25 +1,33 @@
-//! Opened heads of secrets that are read often, so that a read opens one record instead of two.
+//! Opened heads of secrets that are read often, so that a read opens one record instead of two,
+//! and derives no key.
 //!
 //! A head is looked up in the store all the same, and the opened one is used only if it is of
-//! the revision found there: the cache is never older than the snapshot. Heads hold no value.
+//! the revision found there: the cache is never older than the snapshot. It holds no value.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use quick_cache::sync::Cache;
 use strongroom_model::{Head, SecretListing};
-use strongroom_seal::Part;
+use strongroom_seal::{Part, RecordKey};
 use strongroom_store::{Revision, Snapshot, layout};
 
 use crate::OpError;
 use crate::objects::{ObjectKind, Objects, Secrets};
 
-/// Heads kept opened: about half a kilobyte each.
+/// Heads kept opened: about a kilobyte each.
 const HEADS: usize = 16_384;
 
-type Opened = (Revision, Arc<Head<SecretListing>>);
+/// A head, opened.
+pub(crate) struct OpenedHead {
+    revision: Revision,
+    /// The head.
+    pub(crate) head: Head<SecretListing>,
+    /// The key of the current version's body, once it has been read.
+    pub(crate) body_key: OnceLock<RecordKey>,
+}
 
 /// Opened heads, by the key of their row.
-pub(crate) struct Heads(Cache<Vec<u8>, Opened>);
+pub(crate) struct Heads(Cache<Vec<u8>, Arc<OpenedHead>>);
 
 impl Heads {
     pub(crate) fn new() -> Self {
@@ -32,16 +40,18 @@ impl Heads {
         objects: &Objects<Secrets>,
         snapshot: &impl Snapshot,
         folded: &str,
-    ) -> Result<Option<Arc<Head<SecretListing>>>, OpError> {
+    ) -> Result<Option<Arc<OpenedHead>>, OpError> {
         let key = layout::head(objects.vault, Secrets::KIND, folded);
         let Some(row) = snapshot.get(&key).await? else { return Ok(None) };
-        if let Some((revision, head)) = self.0.get(&key)
-            && revision == row.revision
+        if let Some(opened) = self.0.get(&key)
+            && opened.revision == row.revision
         {
-            return Ok(Some(head));
+            return Ok(Some(opened));
         }
-        let head = Arc::new(objects.open_head(folded, Part::Head, &row.value)?);
-        self.0.insert(key, (row.revision, Arc::clone(&head)));
-        Ok(Some(head))
+        let head = objects.open_head(folded, Part::Head, &row.value)?;
+        let opened = OpenedHead { revision: row.revision, head, body_key: OnceLock::new() };
+        let opened = Arc::new(opened);
+        self.0.insert(key, Arc::clone(&opened));
+        Ok(Some(opened))
     }
 }

@@ -1,6 +1,6 @@
 //! The records of objects: where they lie, and how they are sealed. The same for every kind.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -8,7 +8,7 @@ use strongroom_crypto::{SecretBytes, digest, random};
 use strongroom_model::{
     Head, IncarnationId, Kind, ObjectName, SecretListing, State, VaultId, Version, VersionRecord,
 };
-use strongroom_seal::{DataKeys, Part, Place};
+use strongroom_seal::{DataKeys, Part, Place, RecordKey};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Txn};
 
@@ -160,23 +160,43 @@ impl<K: ObjectKind> Objects<K> {
         })
     }
 
-    /// The body of a version. An older body that was put back in its place is found by the digest
-    /// in the version's record.
+    /// The body of a version.
     pub(crate) async fn body(
         &self,
         snapshot: &impl Snapshot,
         head: &Head<K::Listing>,
         record: &VersionRecord<K::Listing>,
     ) -> Result<SecretBytes, OpError> {
-        let key = layout::body(self.vault, K::KIND, head.incarnation, record.version);
+        self.body_with(snapshot, head, record, None).await
+    }
+
+    /// The body of a version, with its key from `key` if that has been derived before. An older
+    /// body that was put back in its place is found by the digest in the version's record.
+    pub(crate) async fn body_with(
+        &self,
+        snapshot: &impl Snapshot,
+        head: &Head<K::Listing>,
+        record: &VersionRecord<K::Listing>,
+        key: Option<&OnceLock<RecordKey>>,
+    ) -> Result<SecretBytes, OpError> {
+        let row_key = layout::body(self.vault, K::KIND, head.incarnation, record.version);
         let damaged =
             || OpError::Internal(format!("the body of version {} is damaged", record.version));
-        let row = snapshot.get(&key).await?.ok_or_else(damaged)?;
+        let row = snapshot.get(&row_key).await?.ok_or_else(damaged)?;
         if digest::sha256(&row.value) != record.body_digest {
             return Err(damaged());
         }
-        let part = Part::Body(head.incarnation, record.version);
-        Ok(self.keys.open(&self.place(&head.name.folded(), part), &row.value)?)
+        let folded = head.name.folded();
+        let place = self.place(&folded, Part::Body(head.incarnation, record.version));
+        let Some(key) = key else { return Ok(self.keys.open(&place, &row.value)?) };
+        let key = match key.get() {
+            Some(key) => key,
+            None => {
+                let derived = self.keys.record_key(&place, &row.value)?;
+                key.get_or_init(|| derived)
+            }
+        };
+        Ok(key.open(&place, &row.value)?)
     }
 
     /// Requires that an active head is as it was found, or that there is none.

@@ -177,14 +177,17 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Secrets>(&authorized).await?;
         let snapshot = self.snapshot().await?;
         let not_found = || not_found(&request.name, request.version);
-        let head = self.heads.active(&objects, &snapshot, &request.name.folded()).await?;
-        let head = head.ok_or_else(not_found)?;
+        let opened = self.heads.active(&objects, &snapshot, &request.name.folded()).await?;
+        let opened = opened.ok_or_else(not_found)?;
+        let head = &opened.head;
         let wanted = request.version.unwrap_or(head.current.version);
-        let record = objects.version(&snapshot, &head, wanted).await?.ok_or_else(not_found)?;
+        let record = objects.version(&snapshot, head, wanted).await?.ok_or_else(not_found)?;
         if !record.attributes.enabled {
             return Err(OpError::Disabled);
         }
-        let value = objects.body(&snapshot, &head, &record).await?;
+        let current = wanted == head.current.version;
+        let key = current.then_some(&opened.body_key);
+        let value = objects.body_with(&snapshot, head, &record, key).await?;
         Ok(SecretView {
             name: head.name.clone(),
             record,

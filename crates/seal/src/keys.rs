@@ -1,9 +1,10 @@
 //! A data key in all its generations: it seals with the newest and opens with any.
 
+use strongroom_crypto::aead::Opener;
 use strongroom_crypto::{MacKey, SecretBytes, SymmetricKey, kdf};
 use strongroom_model::InstallationId;
 
-use crate::record::{self, FORMAT};
+use crate::record::{self, FORMAT, SALT_BYTES};
 use crate::{Place, SealError};
 
 /// The generations of one data key, oldest first.
@@ -46,6 +47,15 @@ impl DataKeys {
     /// # Errors
     /// [`SealError::Record`] when it is damaged or was sealed for another place.
     pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<SecretBytes, SealError> {
+        self.record_key(place, sealed)?.open(place, sealed)
+    }
+
+    /// The key of the record found at a place, derived and made ready, for records that are
+    /// opened again and again. It opens this one record only.
+    ///
+    /// # Errors
+    /// [`SealError::Record`] when the record is too short, or of an unknown key generation.
+    pub fn record_key(&self, place: &Place<'_>, sealed: &[u8]) -> Result<RecordKey, SealError> {
         let refused = || SealError::Record(place.describe());
         let header = record::parse(sealed).ok_or_else(refused)?;
         if header.format > FORMAT {
@@ -56,8 +66,11 @@ impl DataKeys {
             .iter()
             .find(|(generation, _)| *generation == header.generation)
             .ok_or_else(refused)?;
-        let aad = place.aad(header.format, self.installation);
-        record::open(key, &header, &aad).map_err(|_| refused())
+        Ok(RecordKey {
+            installation: self.installation,
+            salt: header.salt.try_into().map_err(|_| refused())?,
+            opener: record::opener(key, &header).map_err(|_| refused())?,
+        })
     }
 
     /// A MAC key for one use, named by `info`. It comes from the oldest generation, so that what
@@ -80,5 +93,26 @@ impl DataKeys {
         newest_first
             .map(|(generation, key)| Ok((*generation, SymmetricKey::from_slice(key.expose())?)))
             .collect()
+    }
+}
+
+/// The key of one record, ready to open it.
+pub struct RecordKey {
+    installation: InstallationId,
+    salt: [u8; SALT_BYTES],
+    opener: Opener,
+}
+
+impl RecordKey {
+    /// Opens the record that this key was derived for.
+    ///
+    /// # Errors
+    /// [`SealError::Record`] when it is another record, damaged, or sealed for another place.
+    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<SecretBytes, SealError> {
+        let refused = || SealError::Record(place.describe());
+        let header = record::parse(sealed).filter(|header| header.salt == self.salt);
+        let header = header.ok_or_else(refused)?;
+        let aad = place.aad(header.format, self.installation);
+        self.opener.open(&aad, header.ciphertext).map_err(|_| refused())
     }
 }

@@ -21,6 +21,6 @@ mod record;
 
 pub use error::SealError;
 pub use key_ring::{KeyRing, Purpose};
-pub use keys::DataKeys;
+pub use keys::{DataKeys, RecordKey};
 pub use place::{Part, Place};
 pub use protector::Protector;

@@ -10,7 +10,7 @@ use strongroom_crypto::{CryptoError, SecretBytes, SymmetricKey, aead, kdf, rando
 /// The format that this release writes.
 pub(crate) const FORMAT: u8 = 1;
 
-const SALT_BYTES: usize = 24;
+pub(crate) const SALT_BYTES: usize = 24;
 const HEADER_BYTES: usize = 1 + 4 + SALT_BYTES;
 const INFO: &[u8] = b"strongroom/record/v1";
 
@@ -18,8 +18,8 @@ const INFO: &[u8] = b"strongroom/record/v1";
 pub(crate) struct Header<'a> {
     pub(crate) format: u8,
     pub(crate) generation: u32,
-    salt: &'a [u8],
-    ciphertext: &'a [u8],
+    pub(crate) salt: &'a [u8],
+    pub(crate) ciphertext: &'a [u8],
 }
 
 /// Splits a sealed record; `None` if it is too short to be one.
@@ -52,8 +52,13 @@ pub(crate) fn open(
     header: &Header<'_>,
     aad: &[u8],
 ) -> Result<SecretBytes, CryptoError> {
+    opener(key, header)?.open(aad, header.ciphertext)
+}
+
+/// The key of one record, derived and made ready.
+pub(crate) fn opener(key: &SymmetricKey, header: &Header<'_>) -> Result<aead::Opener, CryptoError> {
     let (record_key, nonce) = derive(key, header.salt)?;
-    aead::open(record_key.expose(), nonce, aad, header.ciphertext)
+    aead::Opener::new(record_key.expose(), nonce)
 }
 
 fn derive(

