@@ -8,7 +8,7 @@ use strongroom_model::{
     VaultResource,
 };
 use strongroom_seal::{DataKeys, Place, plaintext};
-use strongroom_store::layout;
+use strongroom_store::{Freshness, Snapshot, Store, layout};
 
 use crate::{Application, DirectoryError, Group};
 
@@ -52,6 +52,22 @@ pub fn open_row<R: DirectoryRow>(
 ) -> Result<R, DirectoryError> {
     let plaintext = keys.open(&Place::Row(R::TYPE, id), sealed)?;
     minicbor::decode(plaintext.expose()).map_err(|_| DirectoryError::Malformed(R::TYPE.into()))
+}
+
+/// The row of an id, straight from the store.
+///
+/// # Errors
+/// [`DirectoryError::Store`] or [`DirectoryError::Seal`] when it cannot be read.
+pub async fn read_row<R: DirectoryRow>(
+    store: &impl Store,
+    keys: &DataKeys,
+    id: &[u8],
+) -> Result<Option<R>, DirectoryError> {
+    let snapshot = store.snapshot(Freshness::Linearizable).await?;
+    match snapshot.get(&row_key::<R>(id)).await? {
+        Some(row) => open_row(keys, id, &row.value).map(Some),
+        None => Ok(None),
+    }
 }
 
 macro_rules! rows {

@@ -13,7 +13,7 @@ use strongroom_store::{Change, Freshness, Outcome, Revision, Snapshot, Store, Tx
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::row::{DirectoryRow, open_row, row_key, seal_row};
+use crate::row::{DirectoryRow, read_row, seal_row};
 use crate::{Directory, DirectoryError};
 
 const ROWS_PER_SCAN: usize = 1_000;
@@ -90,11 +90,7 @@ impl<S: Store> DirectoryService<S> {
     /// # Errors
     /// [`DirectoryError::Store`] or [`DirectoryError::Seal`] when it cannot be read.
     pub async fn read<R: DirectoryRow>(&self, id: &[u8]) -> Result<Option<R>, DirectoryError> {
-        let snapshot = self.store.snapshot(Freshness::Linearizable).await?;
-        match snapshot.get(&row_key::<R>(id)).await? {
-            Some(row) => open_row(&self.keys, id, &row.value).map(Some),
-            None => Ok(None),
-        }
+        read_row(&self.store, &self.keys, id).await
     }
 
     /// Commits a transaction that writes directory rows, and answers when this node's snapshot

@@ -58,7 +58,7 @@ impl Call {
     }
 
     /// Sets a property, in place of an earlier one of its name.
-    pub(crate) fn set_property(&mut self, name: &str, value: String) {
+    pub fn set_property(&mut self, name: &str, value: String) {
         self.record.properties.retain(|(known, _)| known != name);
         self.record.properties.push((name.to_owned(), value));
     }
@@ -157,6 +157,31 @@ impl<S: Store> Ops<S> {
         })?;
         self.settle(call, outcome, recorded.key, recorded.record);
         Ok(outcome)
+    }
+
+    /// A call of the service itself, not of a client: `by` says which part of it.
+    ///
+    /// # Errors
+    /// [`OpError::Internal`] when the system has no random numbers.
+    pub fn own_call(&self, operation: &'static str, by: &str) -> Result<Call, OpError> {
+        let id = RequestId::from_bytes(random::bytes()?);
+        let mut record = Record::new(id, self.clock.now_ms(), operation);
+        record.correlation_id = id.to_string();
+        record.client_info = by.to_owned();
+        record.addr_auth_type = "None".into();
+        Ok(Call::new(record, self.clock.now(), Instant::now()))
+    }
+
+    /// Commits directory rows and the call's audit record: both or neither.
+    ///
+    /// # Errors
+    /// [`OpError::Contended`] when a condition of the transaction does not hold, or that the
+    /// service cannot.
+    pub async fn commit_rows(&self, call: &mut Call, txn: Txn) -> Result<(), OpError> {
+        match self.commit_directory(call, NO_VAULT, 200, txn).await? {
+            Outcome::Committed(_) => Ok(()),
+            Outcome::Conflict => Err(OpError::Contended),
+        }
     }
 
     fn settle(&self, call: &mut Call, outcome: Outcome, key: Bytes, record: Record) {

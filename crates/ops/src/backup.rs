@@ -20,7 +20,7 @@ use zeroize::Zeroize;
 
 use crate::access::{MAX_DECISIONS, in_vault};
 use crate::garbage;
-use crate::objects::{Objects, Secrets, new_incarnation};
+use crate::objects::{ObjectKind, Objects, Secrets, new_incarnation};
 use crate::{Call, OpError, Ops, SecretView};
 
 /// The most versions in a backup.
@@ -98,7 +98,7 @@ impl<S: Store> Ops<S> {
         let found = objects.active(&snapshot, &request.name.folded()).await?.ok_or_else(|| {
             OpError::NotFound { kind: Kind::Secret, name: request.name.to_string() }
         })?;
-        if found.head.current.listing.managed == Some(true) {
+        if Secrets::is_managed(&found.head.current.listing) {
             return Err(OpError::Managed);
         }
         let backup = read_versions(&objects, &snapshot, found.head).await?;

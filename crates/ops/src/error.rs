@@ -8,9 +8,9 @@ use strongroom_model::{Kind, ModelError};
 use strongroom_seal::SealError;
 use strongroom_store::StoreError;
 
-/// Why an operation did not succeed. `http` turns each into the real service's answer.
+/// Why an operation did not succeed. `http` turns each into the real service's answer: a new one
+/// does not compile there until it has one.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpError {
     /// No active object (or no version) of the name.
     #[error("no {} named {name}", kind.collection())]

@@ -2,7 +2,9 @@
 //! and derives no key.
 //!
 //! A head is looked up in the store all the same, and the opened one is used only if it is of
-//! the revision found there: the cache is never older than the snapshot. It holds no value.
+//! the revision found there: the cache is never older than the snapshot. It holds
+//! no value, but the key of the current version's body: no more than the vault's own key, which is
+//! in memory anyway.
 
 use std::sync::{Arc, OnceLock};
 

@@ -82,7 +82,8 @@ pub fn find_principal(directory: &Directory, assignee: &str) -> Result<Principal
 }
 
 impl<S: Store> Ops<S> {
-    /// Makes an application with a client secret.
+    /// Makes an application with a client secret, and gives it a role if one is asked for: all or
+    /// nothing.
     ///
     /// # Errors
     /// That the service cannot.
@@ -90,6 +91,7 @@ impl<S: Store> Ops<S> {
         &self,
         display_name: &str,
         tenant: TenantId,
+        grant: Option<(RoleDefinitionId, Scope)>,
         call: &mut Call,
     ) -> Result<NewApplication, OpError> {
         let directory: &DirectoryService<S> = &self.directory;
@@ -98,11 +100,16 @@ impl<S: Store> Ops<S> {
         })?;
         call.set_property("clientId", new.application.client_id.to_string());
         let (key, row) = directory.row(&new.application)?;
-        let txn = Txn::new().require(key.clone(), Condition::Absent).put(key, row);
-        match self.commit_directory(call, NO_VAULT, 200, txn).await? {
-            Outcome::Committed(_) => Ok(new),
-            Outcome::Conflict => Err(OpError::Contended),
+        let mut txn = Txn::new().require(key.clone(), Condition::Absent).put(key, row);
+        if let Some((role, scope)) = grant {
+            let id = RoleAssignmentId(new_guid()?);
+            call.set_property("roleAssignmentId", id.to_string());
+            let principal = new.application.object_id;
+            let (key, row) = directory.row(&RoleAssignment { id, principal, role, scope })?;
+            txn = txn.put(key, row);
         }
+        self.commit_rows(call, txn).await?;
+        Ok(new)
     }
 
     /// Gives a principal a role at a scope.

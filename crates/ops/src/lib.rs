@@ -77,9 +77,4 @@ impl<S: Store> Ops<S> {
     pub fn clock(&self) -> &Arc<Clock<S>> {
         &self.clock
     }
-
-    /// The key ring.
-    pub fn ring(&self) -> &Arc<KeyRing<S>> {
-        &self.ring
-    }
 }

@@ -84,15 +84,6 @@ impl<S: Store> Ops<S> {
     ) -> Result<DeletedSecretView, OpError> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
-        let folded = request.name.folded();
-        let snapshot = self.snapshot().await?;
-        let managed = objects
-            .active(&snapshot, &folded)
-            .await?
-            .is_some_and(|found| found.head.current.listing.managed == Some(true));
-        if managed {
-            return Err(OpError::Managed);
-        }
         let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
         DeletedSecretView::of(head, rules).ok_or_else(not_deleted)
     }
@@ -174,6 +165,9 @@ impl<S: Store> Ops<S> {
                 .active(&snapshot, &folded)
                 .await?
                 .ok_or_else(|| refused(Refusal::NotActive))?;
+            if K::is_managed(&found.head.current.listing) {
+                return Err(OpError::Managed);
+            }
             let head =
                 lifecycle::delete(&found.head, rules, call.id(), call.now()).map_err(refused)?;
             let txn = objects.require_active(in_vault(&vault), &folded, Some(&found));

@@ -18,6 +18,9 @@ use crate::OpError;
 pub(crate) trait ObjectKind {
     const KIND: Kind;
     type Listing: Clone + Encode<()> + for<'b> Decode<'b, ()> + Send + Sync;
+
+    /// Whether an object lives and dies with a certificate.
+    fn is_managed(listing: &Self::Listing) -> bool;
 }
 
 /// Secrets.
@@ -26,6 +29,10 @@ pub(crate) struct Secrets;
 impl ObjectKind for Secrets {
     const KIND: Kind = Kind::Secret;
     type Listing = SecretListing;
+
+    fn is_managed(listing: &SecretListing) -> bool {
+        listing.managed == Some(true)
+    }
 }
 
 /// A head as it was found: what a change of it requires.

@@ -3,7 +3,7 @@
 use strongroom_authz::{Admitted, RequestFacts};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::lifecycle::Refusal;
-use strongroom_model::secrets::{MAX_TAG_CHARS, MAX_VALUE_BYTES, check_content_type};
+use strongroom_model::secrets::{MAX_VALUE_BYTES, check_content_type};
 use strongroom_model::{
     Attributes, AttributesChange, Head, Kind, ObjectName, Operation, SecretListing, SoftDelete,
     State, Tags, Version, VersionRecord,
@@ -11,7 +11,7 @@ use strongroom_model::{
 use strongroom_store::{Outcome, Snapshot, Store};
 
 use crate::access::{MAX_DECISIONS, in_vault};
-use crate::objects::{Found, Objects, Secrets, new_incarnation, new_version};
+use crate::objects::{Found, ObjectKind, Objects, Secrets, new_incarnation, new_version};
 use crate::{Call, OpError, Ops};
 
 /// A secret as an answer shows it.
@@ -89,16 +89,6 @@ facts! {
     RollbackSecret => RollbackSecret
 }
 
-/// Checks tags by the rules of secrets.
-///
-/// # Errors
-/// [`OpError::Invalid`] for too many or too long tags.
-pub(crate) fn check_tags(tags: Option<Tags>) -> Result<Option<Tags>, OpError> {
-    tags.map(|tags| Tags::parse(tags.as_map().clone(), MAX_TAG_CHARS))
-        .transpose()
-        .map_err(OpError::from)
-}
-
 impl<S: Store> Ops<S> {
     /// `PUT /secrets/{name}`: a new version of a secret, which becomes the current one.
     ///
@@ -110,10 +100,9 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<SetSecret>,
         call: &mut Call,
     ) -> Result<SecretView, OpError> {
-        let (authorized, mut request) = admitted.into_parts();
+        let (authorized, request) = admitted.into_parts();
         check_value(&request.value)?;
         check_content_type(request.content_type.as_deref())?;
-        request.tags = check_tags(request.tags)?;
         let objects = self.objects::<Secrets>(&authorized).await?;
         let draft = Draft {
             attributes: Attributes::new(&request.attributes, call.now()),
@@ -162,7 +151,7 @@ impl<S: Store> Ops<S> {
             let refusal = Refusal::DeletedButRecoverable;
             return Err(OpError::refused(refusal, Kind::Secret, name.as_str()));
         }
-        if found.as_ref().is_some_and(|f| f.head.current.listing.managed == Some(true)) {
+        if found.as_ref().is_some_and(|f| Secrets::is_managed(&f.head.current.listing)) {
             return Err(OpError::Managed);
         }
         Ok(found)
@@ -205,9 +194,8 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<UpdateSecret>,
         call: &mut Call,
     ) -> Result<SecretView, OpError> {
-        let (authorized, mut request) = admitted.into_parts();
+        let (authorized, request) = admitted.into_parts();
         check_content_type(request.content_type.as_deref())?;
-        request.tags = check_tags(request.tags)?;
         let objects = self.objects::<Secrets>(&authorized).await?;
         let _turn = self.turns.of(objects.vault, &request.name).await;
         for _ in 0..MAX_DECISIONS {
@@ -255,7 +243,7 @@ impl<S: Store> Ops<S> {
             if !old.attributes.enabled {
                 return Err(OpError::Disabled);
             }
-            if old.listing.managed == Some(true) {
+            if Secrets::is_managed(&old.listing) {
                 return Err(OpError::Managed);
             }
             let value = objects.body(&snapshot, &found.head, &old).await?;

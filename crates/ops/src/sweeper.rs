@@ -1,19 +1,15 @@
 //! The sweeper: does what has fallen due. Every step is a compare-and-set, so that two nodes, or
 //! a node that died half-way, never do anything twice or too early.
 
-use std::time::Instant;
-
-use strongroom_audit::Record;
-use strongroom_crypto::random;
 use strongroom_directory::Vault;
-use strongroom_model::{Kind, Operation, RequestId, Timestamp, lifecycle};
+use strongroom_model::{Kind, Operation, Timestamp, lifecycle};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Store, Txn};
 
 use crate::access::in_vault;
 use crate::lifecycle::purge_txn;
 use crate::objects::{Objects, Secrets};
-use crate::{Call, OpError, Ops};
+use crate::{OpError, Ops};
 
 /// Timers looked at in one scan.
 const TIMERS_PER_SCAN: usize = 256;
@@ -100,7 +96,11 @@ impl<S: Store> Ops<S> {
         let Some(found) = due else { return self.drop_timer(timer).await };
         let txn = in_vault(vault).require(timer.key.clone(), condition(timer));
         let txn = purge_txn(txn, &objects, &found, now);
-        let mut call = self.own_call(vault, &timer.folded, now)?;
+        let operation = Operation::PurgeDeletedSecret.audit_name();
+        let mut call = self.own_call(operation, "strongroom sweeper")?;
+        vault.scope.as_str().clone_into(&mut call.record_mut().resource_id);
+        call.set_property("trigger", "scheduledPurge".into());
+        call.set_property("objectName", timer.folded.clone());
         let outcome = self.commit_recorded(&mut call, id, 204, txn).await?;
         Ok(matches!(outcome, strongroom_store::Outcome::Committed(_)))
     }
@@ -110,21 +110,6 @@ impl<S: Store> Ops<S> {
         let txn = Txn::new().require(timer.key.clone(), condition(timer)).delete(timer.key.clone());
         self.store.commit(txn).await?;
         Ok(false)
-    }
-
-    /// A call of the service itself.
-    fn own_call(&self, vault: &Vault, folded: &str, now: Timestamp) -> Result<Call, OpError> {
-        let id = RequestId::from_bytes(random::bytes()?);
-        let name = Operation::PurgeDeletedSecret.audit_name();
-        let mut record = Record::new(id, self.clock.now_ms(), name);
-        record.resource_id = vault.scope.as_str().to_owned();
-        record.correlation_id = id.to_string();
-        record.client_info = "strongroom sweeper".into();
-        record.properties = vec![
-            ("trigger".into(), "scheduledPurge".into()),
-            ("objectName".into(), folded.to_owned()),
-        ];
-        Ok(Call::new(record, now, Instant::now()))
     }
 }
 

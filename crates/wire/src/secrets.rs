@@ -69,7 +69,8 @@ pub struct SecretBundle<'a> {
     /// The identifier of the certificate's key, for a managed secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<Cow<'a, str>>,
-    /// The version before this one; since api-version 2025-06-01-preview.
+    /// The certificate's version before, for a managed secret; since api-version
+    /// 2025-06-01-preview.
     #[serde(rename = "previousVersion", skip_serializing_if = "Option::is_none")]
     pub previous_version: Option<Cow<'a, str>>,
 }

@@ -179,7 +179,7 @@ fn every_member_has_its_place() {
 
     let long = SecretValue::new("\"".repeat(2_000));
     let json = to_secret_json(&SecretBundle { value: Some(&long), ..bundle }).unwrap();
-    let whole: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let whole: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(whole["value"], "\"".repeat(2_000));
     assert_eq!(json.capacity(), json.len(), "a longer one is measured first");
 }

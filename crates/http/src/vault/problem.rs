@@ -225,7 +225,7 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
             "The service cannot take the request now. Try again.",
         )
         .retry_after(1),
-        _ => answer(
+        OpError::Internal(_) => answer(
             S::INTERNAL_SERVER_ERROR,
             "InternalServerError",
             "The request could not be completed. The service's log says why, by request id.",

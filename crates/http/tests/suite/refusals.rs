@@ -64,7 +64,7 @@ async fn another_tenants_token() {
     let tenant = Tenant { id, display_name: "another".into() };
     let (key, row) = server.node.directory.row(&tenant).unwrap();
     server.node.directory.commit(Txn::new().put(key, row)).await.unwrap();
-    let new = server.node.ops.create_application("app", id, &mut server.node.call()).await;
+    let new = server.node.ops.create_application("app", id, None, &mut server.node.call()).await;
     let application = new.unwrap().application;
     let object = json!(application.object_id.to_string());
     let mut claims = claims(&server);

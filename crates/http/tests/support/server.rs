@@ -141,7 +141,7 @@ impl<S: Store> Server<S> {
     /// A new application; with a role at a scope, if one is named.
     pub(crate) async fn identity(&self, role: Option<(&str, Scope)>) -> Identity {
         let (ops, tenant) = (&self.node.ops, self.owner.tenant);
-        let new = ops.create_application("app", tenant, &mut self.node.call()).await.unwrap();
+        let new = ops.create_application("app", tenant, None, &mut self.node.call()).await.unwrap();
         if let Some((role, scope)) = role {
             let role = roles::by_name(role).unwrap().id;
             let principal = new.application.object_id;

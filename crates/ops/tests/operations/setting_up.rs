@@ -77,7 +77,7 @@ async fn a_role_is_assigned_once_at_a_scope() {
     let node = Node::new(MemoryStore::new(), true).await;
     let vault = node.vault("dev", "rg").await.unwrap();
     let (ops, tenant) = (&node.ops, node.owner.tenant);
-    let new = ops.create_application("app", tenant, &mut node.call()).await.unwrap();
+    let new = ops.create_application("app", tenant, None, &mut node.call()).await.unwrap();
     let role = strongroom_authz::roles::by_name("Key Vault Reader").unwrap().id;
     let principal = new.application.object_id;
     let scope = vault.scope();

@@ -245,15 +245,9 @@ async fn create_identity(State(admin): State<Admin>, Json(sent): Json<NewIdentit
         .map(|installation| installation.default_tenant)
         .ok_or_else(|| failed("the installation has no tenant"))?;
     let mut call = admin.call("ApplicationCreate")?;
-    let outcome = admin.node.ops.create_application(&sent.display_name, tenant, &mut call).await;
+    let ops = &admin.node.ops;
+    let outcome = ops.create_application(&sent.display_name, tenant, grant, &mut call).await;
     let new = admin.finish(call, outcome).await?;
-    if let Some((role, scope)) = grant {
-        let mut call = admin.call("RoleAssignmentWrite")?;
-        let principal = new.application.object_id;
-        let outcome =
-            admin.node.ops.create_role_assignment(principal, role, scope, &mut call).await;
-        admin.finish(call, outcome).await?;
-    }
     Ok(Json(json!({
         "appId": new.application.client_id.to_string(),
         "displayName": new.application.display_name,

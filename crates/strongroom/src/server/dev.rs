@@ -1,7 +1,6 @@
 //! `strongroom dev`: a complete, secure Strongroom with nothing to configure.
 
 mod first;
-mod running;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -11,13 +10,12 @@ use strongroom_crypto::process::Protection;
 use strongroom_monitor::Recorder;
 
 use super::node::{Node, open_store};
+use super::running::{Running, report, start_logging};
 use super::trust::Trust;
 use super::{health, issuers};
 use crate::cli::{ClockKind, DevArgs};
 use crate::config::Config;
 use crate::error::CliError;
-
-pub(crate) use running::{Running, report, start_logging};
 
 /// Where `dev` offers health and metrics, if that port is free.
 const METRICS: ([u8; 4], u16) = ([127, 0, 0, 1], 9464);

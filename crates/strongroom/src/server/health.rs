@@ -51,13 +51,16 @@ pub(crate) async fn listen(
     Ok(bound)
 }
 
-/// Ready: the directory follows the store, and mutations can be audited.
+/// Ready: the store takes changes, the directory follows it, and changes can be audited.
 async fn ready(State(health): State<Health>) -> (StatusCode, &'static str) {
     if !health.node.directory.is_following() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the directory does not follow the store\n");
     }
     if !health.node.audit.writes_allowed() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the audit takes no more records\n");
+    }
+    if health.node.store.stats().trouble.is_some() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store takes no changes; see the log\n");
     }
     (StatusCode::OK, "ready\n")
 }

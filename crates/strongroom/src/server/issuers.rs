@@ -35,10 +35,14 @@ pub(crate) async fn apply(node: &Node, wanted: &[TrustedIssuerSection]) -> Resul
             txn = txn.put(key, value);
         }
     }
-    if !txn.writes.is_empty() {
-        node.directory.commit(txn).await.map_err(CliError::failed)?;
+    if txn.writes.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let call = node.ops.own_call("TrustedIssuersWrite", "configuration");
+    let mut call = call.map_err(CliError::failed)?;
+    let names: Vec<&str> = rows.iter().map(|row| row.issuer.as_str()).collect();
+    call.set_property("issuers", names.join(" "));
+    node.ops.commit_rows(&mut call, txn).await.map_err(CliError::failed)
 }
 
 fn row(section: &TrustedIssuerSection, default: TenantId) -> Result<TrustedIssuer, CliError> {

@@ -74,6 +74,7 @@ impl Node {
             .map_err(CliError::failed)?;
         let clock = Arc::new(clock);
         let audit = open_audit(&store, disk, &ring, audit).await?;
+        audit.pause_retention(clock.is_paused());
         let ops = Ops::new(
             store.clone(),
             ring,
@@ -127,6 +128,8 @@ impl Node {
             .set((stats.seq - stats.synced_seq.min(stats.seq)) as f64);
         gauge!("strongroom_audit_outbox").set(stats.queue as f64);
         gauge!("strongroom_audit_disk_full").set(f64::from(u8::from(stats.disk_full)));
+        let trouble = self.store.stats().trouble.is_some();
+        gauge!("strongroom_store_trouble").set(f64::from(u8::from(trouble)));
         gauge!("strongroom_clock_paused").set(f64::from(u8::from(self.clock.is_paused())));
         gauge!("strongroom_directory_revision").set(self.directory.current().revision().0 as f64);
     }

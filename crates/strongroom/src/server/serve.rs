@@ -9,8 +9,9 @@ use strongroom_seal::KeyRing;
 
 use super::node::{Node, open_store};
 use super::root_key::{self, Start};
+use super::running::{Running, report, start_logging};
 use super::trust::Trust;
-use super::{dev, health, issuers, place};
+use super::{health, issuers, listen};
 use crate::cli::ServeArgs;
 use crate::config::Config;
 use crate::error::CliError;
@@ -20,10 +21,10 @@ use crate::error::CliError;
 /// # Errors
 /// [`CliError::Failed`], saying what is missing and what to do.
 pub(crate) async fn run(args: ServeArgs, protection: Protection) -> Result<(), CliError> {
-    dev::start_logging();
+    start_logging();
     let config = Config::read(&args.config)?;
     config.check()?;
-    dev::report(protection);
+    report(protection);
     let (disk, store) = open_store(&config.server.data)?;
     if KeyRing::installation_of(&store).await.map_err(CliError::failed)?.is_none() {
         return Err(CliError::Failed(format!(
@@ -44,16 +45,16 @@ pub(crate) async fn run(args: ServeArgs, protection: Protection) -> Result<(), C
     check_base(&node, &config)?;
     issuers::apply(&node, &config.trusted_issuers).await?;
     let addresses = if config.server.listen.is_empty() {
-        place::loopbacks().into_iter().map(|ip| (ip, config.server.port).into()).collect()
+        listen::loopbacks().into_iter().map(|ip| (ip, config.server.port).into()).collect()
     } else {
         config.server.listen.clone()
     };
-    let listening = place::bind_all(&addresses)?;
+    let listening = listen::bind_all(&addresses)?;
     let trust = Arc::new(Trust::open(&node.directory, &node.endpoints).await?);
     let data: &Path = &config.server.data;
     trust.write_files(&data.join("ca.pem"), &data.join("bundle.pem"))?;
     let metrics = health::listen(config.server.metrics, false, &node, recorder.clone()).await?;
-    let running = dev::Running::start(&node, &trust, listening, addresses, data, recorder).await?;
+    let running = Running::start(&node, &trust, listening, addresses, data, recorder).await?;
     tracing::info!(%metrics, authority = %node.endpoints.authority(), "serving");
     running.until_stopped().await
 }

@@ -55,6 +55,8 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
 /// [`CliError::Failed`] when the store does not answer; what is left is due at the next round.
 pub(crate) async fn sweep(node: &Node) -> Result<strongroom_ops::Swept, CliError> {
     node.clock.tick().await.map_err(CliError::failed)?;
+    // Days of retention are counted by the clock too: what a leap would remove must wait with it.
+    node.audit.pause_retention(node.clock.is_paused());
     let swept = node.ops.sweep().await.map_err(CliError::failed)?;
     rotate_token_keys(node).await?;
     Ok(swept)
@@ -93,6 +95,7 @@ pub(crate) async fn carry_out(node: &Node, step: RotationStep) -> Result<(), Cli
             Txn::new().require(key.clone(), Condition::Absent).put(key, value)
         }
     };
-    node.directory.commit(txn).await.map_err(CliError::failed)?;
-    Ok(())
+    let call = node.ops.own_call("TokenKeyRotate", "strongroom rotation");
+    let mut call = call.map_err(CliError::failed)?;
+    node.ops.commit_rows(&mut call, txn).await.map_err(CliError::failed)
 }

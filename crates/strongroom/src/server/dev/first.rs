@@ -4,20 +4,18 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use strongroom_crypto::SecretBytes;
-use strongroom_directory::row::OwnerRow;
+use strongroom_directory::Installation;
+use strongroom_directory::row::{OwnerRow, read_row};
 use strongroom_http::Server;
-use strongroom_model::{
-    InstallationId, RequestId, ResourceGroupName, SoftDelete, SubscriptionId, VaultName,
-};
+use strongroom_model::{InstallationId, ResourceGroupName, SoftDelete, SubscriptionId, VaultName};
 use strongroom_ops::identities::{new_application, new_guid};
 use strongroom_ops::setup::{Setup, initialise};
 use strongroom_ops::vaults::CreateVault;
-use strongroom_ops::{Call, OpError};
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::Txn;
 
+use super::super::listen;
 use super::super::node::{Engine, Node};
-use super::super::place;
 use super::super::ready::write_private;
 use super::super::root_key::{self, Start};
 use super::root_key_note;
@@ -37,7 +35,7 @@ pub(super) struct Prepared {
 
 /// The addresses that `dev` listens on.
 pub(crate) fn addresses(args: &DevArgs) -> Vec<IpAddr> {
-    if args.listen.is_empty() { place::loopbacks() } else { args.listen.clone() }
+    if args.listen.is_empty() { listen::loopbacks() } else { args.listen.clone() }
 }
 
 /// Finds or makes the root key and the installation, and listens on its port.
@@ -59,8 +57,8 @@ pub(super) async fn prepare(
         None => None,
     };
     let listening = match (complete, args.port) {
-        (Some(stored), None) => place::bind(&addresses(args), Some(stored))?,
-        (_, wanted) => place::bind(&addresses(args), wanted)?,
+        (Some(stored), None) => listen::bind(&addresses(args), Some(stored))?,
+        (_, wanted) => listen::bind(&addresses(args), wanted)?,
     };
     let port = listening.port().ok_or_else(|| CliError::failed("no address to listen on"))?;
     if complete.is_none() {
@@ -74,13 +72,10 @@ pub(super) async fn prepare(
 
 /// The port of the first start; `None` if the set-up was interrupted before it was complete.
 async fn stored_port(store: &Engine, protector: &Protector) -> Result<Option<u16>, CliError> {
-    use strongroom_authz::roles;
-    use strongroom_directory::DirectoryService;
     let ring = KeyRing::open(store.clone(), protector).await.map_err(CliError::failed)?;
-    let directory = DirectoryService::open(store.clone(), &ring, roles::builtin().into())
-        .await
-        .map_err(CliError::failed)?;
-    Ok(directory.current().installation().map(|installation| installation.port))
+    let installation: Option<Installation> =
+        read_row(store, ring.system(), b"").await.map_err(CliError::failed)?;
+    Ok(installation.map(|installation| installation.port))
 }
 
 fn setup(args: &DevArgs, installation: InstallationId, port: u16) -> Result<Setup, CliError> {
@@ -122,7 +117,7 @@ pub(super) async fn settle(node: Node, args: &DevArgs, port: u16) -> Result<Node
         .map(|installation| installation.as_ref().clone())
         .ok_or_else(|| CliError::failed("the set-up of the data directory was interrupted"))?;
     if let Some(base) = &args.base
-        && base.to_ascii_lowercase() != installation.base.to_ascii_lowercase()
+        && !base.eq_ignore_ascii_case(&installation.base)
     {
         return Err(CliError::Failed(format!(
             "this installation's base domain is {}: its CA is bound to it. Leave --base out, or \
@@ -143,7 +138,10 @@ pub(super) async fn settle(node: Node, args: &DevArgs, port: u16) -> Result<Node
         );
         installation.port = port;
         let (key, value) = node.directory.row(&installation).map_err(CliError::failed)?;
-        node.directory.commit(Txn::new().put(key, value)).await.map_err(CliError::failed)?;
+        let call = node.ops.own_call("InstallationWrite", "strongroom dev --port");
+        let mut call = call.map_err(CliError::failed)?;
+        let txn = Txn::new().put(key, value);
+        node.ops.commit_rows(&mut call, txn).await.map_err(CliError::failed)?;
     }
     if args.expose {
         rotate_owner_secret(&node).await?;
@@ -177,8 +175,8 @@ async fn rotate_owner_secret(node: &Node) -> Result<(), CliError> {
     let (key, value) = node.directory.row(&application).map_err(CliError::failed)?;
     let (owner_key, owner_value) = node.directory.row(&owner).map_err(CliError::failed)?;
     let txn = Txn::new().put(key, value).put(owner_key, owner_value);
-    node.directory.commit(txn).await.map_err(CliError::failed)?;
-    Ok(())
+    let call = node.ops.own_call("ApplicationCredentialWrite", "strongroom dev --expose");
+    node.ops.commit_rows(&mut call.map_err(CliError::failed)?, txn).await.map_err(CliError::failed)
 }
 
 /// Makes the vault `dev` and those asked for, where they are not there yet.
@@ -197,7 +195,8 @@ pub(super) async fn make_vaults(node: &Node, args: &DevArgs) -> Result<(), CliEr
             soft_delete: SoftDelete::new(SoftDelete::DEFAULT_RETENTION_DAYS, false)
                 .map_err(CliError::failed)?,
         };
-        let mut call = own_call(node, "VaultPut").map_err(CliError::failed)?;
+        let call = node.ops.own_call("VaultPut", "strongroom dev");
+        let mut call = call.map_err(CliError::failed)?;
         node.ops.create_vault(request, &mut call).await.map_err(CliError::failed)?;
     }
     Ok(())
@@ -211,13 +210,4 @@ pub(super) fn only_subscription(node: &Node) -> Result<SubscriptionId, CliError>
         .next()
         .map(|subscription| subscription.id)
         .ok_or_else(|| CliError::failed("the installation has no subscription"))
-}
-
-/// A call of the command line itself.
-fn own_call(node: &Node, operation: &'static str) -> Result<Call, OpError> {
-    let id = RequestId(new_guid()?);
-    let mut record = strongroom_audit::Record::new(id, node.clock.now_ms(), operation);
-    record.correlation_id = id.to_string();
-    record.client_info = "strongroom dev".into();
-    Ok(Call::new(record, node.clock.now(), std::time::Instant::now()))
 }

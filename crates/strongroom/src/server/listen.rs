@@ -57,10 +57,12 @@ fn explain(error: &HttpError) -> CliError {
     CliError::Failed(match source.kind() {
         std::io::ErrorKind::AddrInUse => {
             let holder = holder::of_port(port).unwrap_or_else(|| "another process".into());
-            format!("port {port} is held by {holder}: stop it, or choose another with --port")
+            format!(
+                "port {port} is held by {holder}: stop it, or choose another (--port, or server.port)"
+            )
         }
         std::io::ErrorKind::PermissionDenied => format!(
-            "port {port} may not be bound: choose one above 1023 with --port, or allow it (run as \
+            "port {port} may not be bound: choose one above 1023, or allow it (run as \
              root, CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start)"
         ),
         _ => error.to_string(),

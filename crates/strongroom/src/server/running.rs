@@ -11,9 +11,9 @@ use strongroom_monitor::Recorder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use super::super::node::Node;
-use super::super::tasks;
-use super::super::trust::Trust;
+use super::node::Node;
+use super::tasks;
+use super::trust::Trust;
 use crate::admin;
 use crate::error::CliError;
 
