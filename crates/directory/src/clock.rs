@@ -4,8 +4,8 @@
 //! the system's clock revives neither a token nor a retention. A jump forward pauses what cannot
 //! be undone (purges) until an operator accepts it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use minicbor::{Decode, Encode};
@@ -41,7 +41,9 @@ pub struct Clock<S> {
     manual: bool,
     now_ms: AtomicI64,
     paused: AtomicBool,
-    last_reading: Mutex<(Instant, i64)>,
+    started: Instant,
+    /// The trusted time at `started`, so that the passing of time tells what the time should be.
+    anchor_ms: AtomicI64,
     saved_ms: AtomicI64,
     /// Held while the mark is written, so that an older one never follows a newer one.
     saving: tokio::sync::Mutex<()>,
@@ -61,9 +63,17 @@ impl<S: Store> Clock<S> {
                 let plain = keys.open(&PLACE, &row.value)?;
                 let row: Row = minicbor::decode(plain.expose())
                     .map_err(|_| DirectoryError::Malformed("clock".into()))?;
-                let jumped = !manual && system - row.high_water_ms > STOP_SECONDS * 1_000;
-                let now = if manual { row.high_water_ms } else { system.max(row.high_water_ms) };
-                (now, row.paused || jumped)
+                let stopped = system.saturating_sub(row.high_water_ms);
+                let jumped = !manual && stopped > STOP_SECONDS * 1_000;
+                if jumped {
+                    tracing::error!(
+                        "the clock is {} days ahead of the last start: purges pause until \
+                         `strongroom clock accept`",
+                        stopped / 86_400_000
+                    );
+                }
+                let trusted = if manual || jumped { row.high_water_ms } else { system };
+                (trusted.max(row.high_water_ms), row.paused || jumped)
             }
         };
         let clock = Self {
@@ -72,7 +82,8 @@ impl<S: Store> Clock<S> {
             manual,
             now_ms: AtomicI64::new(now_ms),
             paused: AtomicBool::new(paused),
-            last_reading: Mutex::new((Instant::now(), system)),
+            started: Instant::now(),
+            anchor_ms: AtomicI64::new(now_ms),
             saved_ms: AtomicI64::new(0),
             saving: tokio::sync::Mutex::default(),
         };
@@ -85,13 +96,36 @@ impl<S: Store> Clock<S> {
         self.manual
     }
 
-    /// The time, in milliseconds since 1970. Never less than before.
+    /// The time, in milliseconds since 1970. Never less than the highest time that was trusted.
+    ///
+    /// After a jump it is the system's time still, since clients judge by that; but it is not
+    /// remembered, so that a clock that is set right again leaves no trace.
     pub fn now_ms(&self) -> i64 {
         if self.manual {
             return self.now_ms.load(Ordering::Acquire);
         }
         let system = system_ms();
+        if self.is_ahead(system) {
+            return system;
+        }
         self.now_ms.fetch_max(system, Ordering::AcqRel).max(system)
+    }
+
+    /// Whether the system's time is further ahead than the passing of time explains.
+    fn is_ahead(&self, system: i64) -> bool {
+        let expected = self.anchor_ms.load(Ordering::Acquire).saturating_add(self.passed_ms());
+        let expected = expected.max(self.now_ms.load(Ordering::Acquire));
+        system.saturating_sub(expected) > JUMP_SECONDS * 1_000
+    }
+
+    fn passed_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// From now on the system's time is the trusted one.
+    fn trust(&self, system: i64) {
+        self.anchor_ms.store(system.saturating_sub(self.passed_ms()), Ordering::Release);
+        self.now_ms.fetch_max(system, Ordering::AcqRel);
     }
 
     /// The time, in whole seconds.
@@ -113,22 +147,18 @@ impl<S: Store> Clock<S> {
         if self.manual {
             return Ok(());
         }
-        let (system, instant) = (system_ms(), Instant::now());
-        let jumped = {
-            let mut last = self.last_reading.lock().unwrap_or_else(PoisonError::into_inner);
-            let passed = i64::try_from((instant - last.0).as_millis()).unwrap_or(i64::MAX);
-            let jumped =
-                system.saturating_sub(last.1).saturating_sub(passed) > JUMP_SECONDS * 1_000;
-            *last = (instant, system);
-            jumped
-        };
-        if jumped {
-            self.paused.store(true, Ordering::Release);
+        let system = system_ms();
+        let jumped = self.is_ahead(system);
+        if !jumped {
+            self.trust(system);
+        } else if !self.paused.swap(true, Ordering::AcqRel) {
             tracing::error!(
                 "the system's clock jumped: purges pause until `strongroom clock accept`"
             );
+            return self.save().await;
         }
-        if jumped || self.now_ms() - self.saved_ms.load(Ordering::Acquire) > SAVE_EVERY_MS {
+        let trusted = self.now_ms.load(Ordering::Acquire);
+        if trusted - self.saved_ms.load(Ordering::Acquire) > SAVE_EVERY_MS {
             self.save().await?;
         }
         Ok(())
@@ -147,18 +177,22 @@ impl<S: Store> Clock<S> {
         Ok(Some(self.now()))
     }
 
-    /// Accepts the time after a jump.
+    /// Accepts the system's time after a jump.
     ///
     /// # Errors
     /// [`DirectoryError::Store`] when it cannot be kept.
     pub async fn accept(&self) -> Result<(), DirectoryError> {
+        if !self.manual {
+            self.trust(system_ms());
+        }
         self.paused.store(false, Ordering::Release);
         self.save().await
     }
 
     async fn save(&self) -> Result<(), DirectoryError> {
         let _saving = self.saving.lock().await;
-        let row = Row { high_water_ms: self.now_ms(), paused: self.is_paused() };
+        let high_water_ms = self.now_ms.load(Ordering::Acquire);
+        let row = Row { high_water_ms, paused: self.is_paused() };
         let plain =
             minicbor::to_vec(&row).map_err(|_| DirectoryError::Malformed("clock".into()))?;
         let sealed = self.keys.seal(&PLACE, &plain)?;

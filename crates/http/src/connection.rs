@@ -11,21 +11,31 @@ use rustls::ProtocolVersion;
 use strongroom_model::ConnectionInfo;
 use strongroom_store::Store;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::Activity;
 use crate::headers::Connection;
 use crate::service::Service;
 
 /// What one client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; more wait in the listen queue.
+    /// Connections at once; more wait in the listen queue. One peer gets a quarter of them, and
+    /// this machine a half.
     pub connections: usize,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
-    /// How long the headers of a request may take, and how long a connection may idle.
+    /// How long the headers of a connection's first request may take.
+    pub first: Duration,
+    /// How long the headers of a later request may take, and how long a connection may idle.
     pub headers: Duration,
+    /// How long a connection that has idled or aged enough may go on with what is in flight, such
+    /// as an answer that the client is slow to read.
+    pub finish: Duration,
+    /// How long a connection may take requests.
+    pub age: Duration,
     /// The most bytes of a request's headers. A bearer token is one to three thousand.
     pub header_bytes: usize,
     /// HTTP/2 streams at once on a connection.
@@ -37,10 +47,25 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             handshake: Duration::from_secs(10),
+            first: Duration::from_secs(15),
             headers: Duration::from_secs(120),
+            finish: Duration::from_secs(120),
+            age: Duration::from_secs(3_600),
             header_bytes: 64 * 1024,
             streams: 128,
         }
+    }
+}
+
+/// Descriptors that are kept for files, listeners, and connections to elsewhere.
+const OWN_DESCRIPTORS: u64 = 256;
+
+impl Limits {
+    /// The default, with no more connections than a limit on open descriptors has room for.
+    pub fn for_descriptors(limit: u64) -> Self {
+        let standard = Self::default();
+        let room = usize::try_from(limit.saturating_sub(OWN_DESCRIPTORS)).unwrap_or(usize::MAX);
+        Self { connections: room.clamp(16, standard.connections), ..standard }
     }
 }
 
@@ -77,9 +102,16 @@ pub(crate) async fn serve<S: Store>(
     };
     let http2 = session.alpn_protocol() == Some(b"h2");
     let connection = Arc::new(Connection::new(info));
+    let activity = Activity::new();
+    let seen = Arc::clone(&activity);
     let answer = service_fn(move |request| {
         let (service, connection) = (Arc::clone(&service), Arc::clone(&connection));
-        async move { service.respond(connection, request).await }
+        let in_flight = seen.request();
+        async move {
+            let answer = service.respond(connection, request).await;
+            drop(in_flight);
+            answer
+        }
     });
     let io = TokioIo::new(tls);
     let ended = if http2 {
@@ -91,7 +123,7 @@ pub(crate) async fn serve<S: Store>(
             .max_pending_accept_reset_streams(20)
             .keep_alive_interval(limits.headers)
             .keep_alive_timeout(limits.handshake);
-        drive(builder.serve_connection(io, answer), &stop).await
+        drive(builder.serve_connection(io, answer), &activity, &limits, &stop).await
     } else {
         let mut builder = http1::Builder::new();
         builder
@@ -99,22 +131,40 @@ pub(crate) async fn serve<S: Store>(
             .header_read_timeout(limits.headers)
             .max_buf_size(limits.header_bytes.max(8192))
             .max_headers(100);
-        drive(builder.serve_connection(io, answer), &stop).await
+        drive(builder.serve_connection(io, answer), &activity, &limits, &stop).await
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "the connection ended early");
     }
 }
 
-/// Runs a connection; at `stop` it is told to finish what is in flight and take no more.
-async fn drive<C>(connection: C, stop: &CancellationToken) -> Result<(), hyper::Error>
+/// Runs a connection. At `stop`, or when its time is over, it is told to finish what is in flight
+/// and take no more; one that has not asked for anything is cut.
+async fn drive<C>(
+    connection: C,
+    activity: &Activity,
+    limits: &Limits,
+    stop: &CancellationToken,
+) -> Result<(), hyper::Error>
 where
     C: hyper_util::server::graceful::GracefulConnection<Error = hyper::Error>,
 {
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    loop {
+        let due = activity.due(limits);
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(due) => {}
+        }
+        if activity.due(limits) > Instant::now() {
+            continue;
+        }
+        if activity.is_mute() {
+            return Ok(());
+        }
+        break;
     }
-    connection.await
+    connection.as_mut().graceful_shutdown();
+    tokio::time::timeout(limits.finish, connection).await.unwrap_or(Ok(()))
 }

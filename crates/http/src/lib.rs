@@ -3,6 +3,7 @@
 //! The way of a request, top to bottom, is [`service`]: connection, host, and then for a vault
 //! [`vault`]: authenticate, route, authorise, parse, admit, operate, encode, audit.
 
+mod activity;
 mod body;
 pub mod connection;
 mod error;
@@ -10,6 +11,7 @@ mod headers;
 mod query;
 pub mod server;
 pub mod service;
+mod slots;
 pub mod tls;
 mod vault;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use strongroom_store::Store;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::serve;
+use crate::slots::Slots;
 use crate::{HttpError, Limits, Service, Tls};
 
 const BACKLOG: i32 = 4_096;
@@ -66,7 +66,7 @@ impl Server {
             serving: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let slots = Arc::new(Semaphore::new(self.limits.connections));
+        let slots = Slots::new(self.limits.connections);
         for listener in self.listeners {
             let accept = Accept {
                 acceptor: TlsAcceptor::from(tls.config()),
@@ -105,7 +105,7 @@ struct Accept<S: Store> {
     acceptor: TlsAcceptor,
     limits: Limits,
     service: Arc<Service<S>>,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -113,7 +113,7 @@ struct Accept<S: Store> {
 impl<S: Store> Accept<S> {
     async fn run(&self, listener: TcpListener) {
         loop {
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let Ok(room) = self.slots.room().await else { return };
             let (stream, peer): (TcpStream, SocketAddr) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -121,6 +121,10 @@ impl<S: Store> Accept<S> {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
+            };
+            let Some(slot) = self.slots.take(room, peer.ip()) else {
+                tracing::debug!(%peer, "a peer with its share of connections wants one more");
+                continue;
             };
             let connection = serve(
                 stream,

@@ -10,12 +10,11 @@ use minicbor::{Decode, Encode};
 use strongroom_authz::{Admitted, RequestFacts};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::{
-    Head, IncarnationId, Kind, ObjectName, Operation, SecretListing, State, SubscriptionId,
-    VersionRecord,
+    Head, Kind, ObjectName, Operation, SecretListing, State, SubscriptionId, VersionRecord,
 };
 use strongroom_seal::{Part, Place, plaintext};
 use strongroom_store::layout::{self, Table};
-use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn};
+use strongroom_store::{Condition, Outcome, Revision, Snapshot, Store, Txn};
 use zeroize::Zeroize;
 
 use crate::access::{MAX_DECISIONS, in_vault};
@@ -32,6 +31,12 @@ const VERSIONS_PER_TXN: usize = 8;
 
 /// How long the rows of an unfinished restore are left alone, in seconds.
 const RESTORE_SECONDS: i64 = 3_600;
+
+/// The largest body of a restore, in bytes.
+pub const MAX_RESTORE_BYTES: usize = 24 * 1024 * 1024;
+
+/// What a restore's body has beside the blob, amply.
+const JSON_BYTES: usize = 1_024;
 
 const MAGIC: &[u8] = b"SRB1";
 
@@ -107,7 +112,14 @@ impl<S: Store> Ops<S> {
         let subscription = authorized.vault().subscription;
         let keys = self.ring.backup(subscription).await?;
         let sealed = keys.seal(&Place::Backup(subscription, Kind::Secret), &plain)?;
-        Ok(URL_SAFE_NO_PAD.encode([MAGIC, subscription.as_bytes(), &sealed].concat()))
+        let blob = URL_SAFE_NO_PAD.encode([MAGIC, subscription.as_bytes(), &sealed].concat());
+        if blob.len() > MAX_RESTORE_BYTES - JSON_BYTES {
+            return Err(OpError::Invalid(
+                "The secret with all its versions is too large for a backup that could be restored."
+                    .into(),
+            ));
+        }
+        Ok(blob)
     }
 
     /// `POST /secrets/restore`: the object of a backup, under a name that is free.
@@ -125,19 +137,16 @@ impl<S: Store> Ops<S> {
         call.set_property("restoredName", backup.name.to_string());
         let objects = self.objects::<Secrets>(&authorized).await?;
         check_free(&objects, &self.snapshot().await?, &backup.name).await?;
-        let (incarnation, head) = self.write_restored(&objects, &backup, call).await?;
+        let Restored { head, mark, marked } = self.write_restored(&objects, &backup, call).await?;
         let folded = head.name.folded();
-        let mark = layout::garbage(&objects.subject(&head));
-        debug_assert_eq!(head.incarnation, incarnation);
         let _turn = self.turns.of(objects.vault, &head.name).await;
         for _ in 0..MAX_DECISIONS {
             let vault = self.vault_now(authorized.vault())?;
             let snapshot = self.snapshot().await?;
             check_free(&objects, &snapshot, &head.name).await?;
-            let marked = snapshot.get(&mark).await?.ok_or(OpError::Contended)?;
             let txn = objects.require_active(in_vault(&vault), &folded, None);
             let txn = objects.require_deleted(txn, &folded, None);
-            let txn = txn.require(mark.clone(), Condition::AtRevision(marked.revision));
+            let txn = txn.require(mark.clone(), Condition::AtRevision(marked));
             let txn = objects.put_head(txn, &head)?.delete(mark.clone());
             let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
             if matches!(committed, Outcome::Committed(_)) {
@@ -181,7 +190,7 @@ impl<S: Store> Ops<S> {
         objects: &Objects<Secrets>,
         backup: &Backup,
         call: &Call,
-    ) -> Result<(IncarnationId, Head<SecretListing>), OpError> {
+    ) -> Result<Restored, OpError> {
         let incarnation = new_incarnation()?;
         let Some(newest) = backup.versions.last() else { return Err(OpError::MalformedBackup) };
         let mut head = Head {
@@ -192,10 +201,11 @@ impl<S: Store> Ops<S> {
             last_request: call.id(),
         };
         let until = call.now().plus_seconds(RESTORE_SECONDS);
-        let mark = garbage::mark(Txn::new(), &objects.subject(&head), until);
-        self.store.commit(mark).await?;
+        let mark = layout::garbage(&objects.subject(&head));
+        let txn = garbage::mark(Txn::new(), &objects.subject(&head), until);
+        let marked = committed(self.store.commit(txn).await?)?;
         for chunk in backup.versions.chunks(VERSIONS_PER_TXN) {
-            let mut txn = Txn::new();
+            let mut txn = Txn::new().require(mark.clone(), Condition::AtRevision(marked));
             for version in chunk {
                 let mut record = version.record.clone();
                 let body =
@@ -208,9 +218,24 @@ impl<S: Store> Ops<S> {
                     txn = objects.put_version(txn, &head, &record)?;
                 }
             }
-            self.store.commit(txn).await?;
+            committed(self.store.commit(txn).await?)?;
         }
-        Ok((incarnation, head))
+        Ok(Restored { head, mark, marked })
+    }
+}
+
+/// A restored object that nobody sees yet, and the mark that everything written for it requires.
+struct Restored {
+    head: Head<SecretListing>,
+    mark: Vec<u8>,
+    marked: Revision,
+}
+
+/// A conflict here means that the collector has taken the mark: the restore took too long.
+fn committed(outcome: Outcome) -> Result<Revision, OpError> {
+    match outcome {
+        Outcome::Committed(revision) => Ok(revision),
+        Outcome::Conflict => Err(OpError::Contended),
     }
 }
 

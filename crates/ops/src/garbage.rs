@@ -1,8 +1,9 @@
 //! Bodies whose head is gone, or never came: marked, then collected by the sweeper.
 
+use bytes::Bytes;
 use strongroom_model::{Kind, Timestamp};
 use strongroom_store::layout::{self, Subject, Table};
-use strongroom_store::{Snapshot, Store, Txn};
+use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn, Versioned};
 
 use crate::{OpError, Ops};
 
@@ -30,12 +31,21 @@ impl<S: Store> Ops<S> {
             for (key, row) in &rows {
                 let from = row.value.as_ref().try_into().map_or(0, i64::from_be_bytes);
                 let Some(subject) = Subject::read(key) else { continue };
-                if from <= now.0 {
+                if from <= now.0 && self.claim(key, row).await? {
                     self.collect(&subject, key).await?;
                     collected += 1;
                 }
             }
         }
+    }
+
+    /// Writes a mark anew. A restore that is still writing under it requires the mark as it made
+    /// it, and so fails before its bodies go, not after.
+    async fn claim(&self, mark: &Bytes, found: &Versioned) -> Result<bool, OpError> {
+        let txn = Txn::new()
+            .require(mark.clone(), Condition::AtRevision(found.revision))
+            .put(mark.clone(), found.value.clone());
+        Ok(matches!(self.store.commit(txn).await?, Outcome::Committed(_)))
     }
 
     /// Deletes an incarnation's bodies and version records, and then its mark.

@@ -9,7 +9,7 @@
 use std::sync::{Arc, OnceLock};
 
 use quick_cache::sync::Cache;
-use strongroom_model::{Head, SecretListing};
+use strongroom_model::{Head, SecretListing, VaultId};
 use strongroom_seal::{Part, RecordKey};
 use strongroom_store::{Revision, Snapshot, layout};
 
@@ -34,6 +34,11 @@ pub(crate) struct Heads(Cache<Vec<u8>, Arc<OpenedHead>>);
 impl Heads {
     pub(crate) fn new() -> Self {
         Self(Cache::new(HEADS))
+    }
+
+    /// Drops what is known of a secret that is no longer active.
+    pub(crate) fn forget(&self, vault: VaultId, folded: &str) {
+        self.0.remove(layout::head(vault, Secrets::KIND, folded).as_slice());
     }
 
     /// The head of the active secret of a folded name.

@@ -11,7 +11,7 @@ use strongroom_model::{
     ClientId, CredentialId, PrincipalId, RoleAssignment, RoleAssignmentId, RoleDefinitionId, Scope,
     TenantId, Timestamp,
 };
-use strongroom_store::{Condition, Outcome, Store, Txn};
+use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn};
 
 use crate::audited::NO_VAULT;
 use crate::{Call, OpError, Ops};
@@ -81,6 +81,16 @@ pub fn find_principal(directory: &Directory, assignee: &str) -> Result<Principal
         .ok_or_else(unknown)
 }
 
+/// An assignment's id follows from what it says, so that the store itself refuses a second one.
+fn assignment_id(
+    principal: PrincipalId,
+    role: RoleDefinitionId,
+    scope: &Scope,
+) -> RoleAssignmentId {
+    let said = [principal.as_bytes(), role.as_bytes().as_slice(), scope.folded().as_bytes()];
+    RoleAssignmentId(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &said.concat()))
+}
+
 impl<S: Store> Ops<S> {
     /// Makes an application with a client secret, and gives it a role if one is asked for: all or
     /// nothing.
@@ -102,9 +112,9 @@ impl<S: Store> Ops<S> {
         let (key, row) = directory.row(&new.application)?;
         let mut txn = Txn::new().require(key.clone(), Condition::Absent).put(key, row);
         if let Some((role, scope)) = grant {
-            let id = RoleAssignmentId(new_guid()?);
-            call.set_property("roleAssignmentId", id.to_string());
             let principal = new.application.object_id;
+            let id = assignment_id(principal, role, &scope);
+            call.set_property("roleAssignmentId", id.to_string());
             let (key, row) = directory.row(&RoleAssignment { id, principal, role, scope })?;
             txn = txn.put(key, row);
         }
@@ -123,14 +133,7 @@ impl<S: Store> Ops<S> {
         scope: Scope,
         call: &mut Call,
     ) -> Result<Arc<RoleAssignment>, OpError> {
-        let directory = self.directory.current();
-        let twice = directory
-            .assignments()
-            .any(|a| a.principal == principal && a.role == role && a.scope == scope);
-        if twice {
-            return Err(OpError::NameTaken("The role assignment".into()));
-        }
-        let id = RoleAssignmentId(new_guid()?);
+        let id = assignment_id(principal, role, &scope);
         let assignment = RoleAssignment { id, principal, role, scope };
         assignment.scope.as_str().clone_into(&mut call.record_mut().resource_id);
         call.set_property("roleAssignmentId", id.to_string());
@@ -138,7 +141,7 @@ impl<S: Store> Ops<S> {
         let txn = Txn::new().require(key.clone(), Condition::Absent).put(key, row);
         match self.commit_directory(call, NO_VAULT, 201, txn).await? {
             Outcome::Committed(_) => Ok(Arc::new(assignment)),
-            Outcome::Conflict => Err(OpError::Contended),
+            Outcome::Conflict => Err(OpError::NameTaken("The role assignment".into())),
         }
     }
 
@@ -156,8 +159,10 @@ impl<S: Store> Ops<S> {
         };
         assignment.scope.as_str().clone_into(&mut call.record_mut().resource_id);
         call.set_property("roleAssignmentId", id.to_string());
-        let txn = Txn::new().delete(row_key::<RoleAssignment>(id.as_bytes()));
-        self.commit_directory(call, NO_VAULT, 200, txn).await?;
+        let key = row_key::<RoleAssignment>(id.as_bytes());
+        let Some(row) = self.snapshot().await?.get(&key).await? else { return Ok(None) };
+        let txn = Txn::new().require(key.clone(), Condition::AtRevision(row.revision)).delete(key);
+        self.commit_rows(call, txn).await?;
         Ok(Some(assignment))
     }
 }

@@ -28,7 +28,7 @@ use strongroom_seal::KeyRing;
 use strongroom_store::Store;
 
 pub use audited::Call;
-pub use backup::{BackupSecret, RestoreSecret};
+pub use backup::{BackupSecret, MAX_RESTORE_BYTES, RestoreSecret};
 pub use error::OpError;
 pub use lifecycle::{
     DeleteSecret, DeletedSecretView, GetDeletedSecret, PurgeDeletedSecret, RecoverDeletedSecret,

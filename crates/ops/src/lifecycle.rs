@@ -85,6 +85,7 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
+        self.heads.forget(objects.vault, &request.name.folded());
         DeletedSecretView::of(head, rules).ok_or_else(not_deleted)
     }
 

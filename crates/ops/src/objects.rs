@@ -8,7 +8,7 @@ use strongroom_crypto::{SecretBytes, digest, random};
 use strongroom_model::{
     Head, IncarnationId, Kind, ObjectName, SecretListing, State, VaultId, Version, VersionRecord,
 };
-use strongroom_seal::{DataKeys, Part, Place, RecordKey};
+use strongroom_seal::{DataKeys, Part, Place, RecordKey, plaintext};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Txn};
 
@@ -104,7 +104,7 @@ impl<K: ObjectKind> Objects<K> {
     }
 
     fn seal<T: Encode<()>>(&self, folded: &str, part: Part, row: &T) -> Result<Vec<u8>, OpError> {
-        let plain = minicbor::to_vec(row)
+        let plain = plaintext::encode(row)
             .map_err(|_| OpError::Internal("a record does not encode".into()))?;
         Ok(self.keys.seal(&self.place(folded, part), &plain)?)
     }

@@ -21,6 +21,8 @@ pub struct Swept {
     pub purged: usize,
     /// Purged objects whose bodies were collected.
     pub collected: usize,
+    /// Timers that could not be run; they are due at the next sweep again.
+    pub failed: usize,
 }
 
 /// A timer as it was found.
@@ -57,7 +59,15 @@ impl<S: Store> Ops<S> {
                 let Some(subject) = Subject::read(&key) else { continue };
                 let folded = String::from_utf8_lossy(&row.value).into_owned();
                 let timer = Timer { key: key.to_vec(), revision: row.revision, subject, folded };
-                swept.purged += usize::from(self.run_timer(&timer, now).await?);
+                match self.run_timer(&timer, now).await {
+                    Ok(purged) => swept.purged += usize::from(purged),
+                    Err(error) => {
+                        // One damaged record must not keep all others for ever.
+                        let (vault, name) = (timer.subject.vault, &timer.folded);
+                        tracing::error!(%error, %vault, %name, "a timer could not be run");
+                        swept.failed += 1;
+                    }
+                }
             }
             if reached_future {
                 break;

@@ -24,11 +24,24 @@ pub fn create_key_file(path: &Path) -> Result<SymmetricKey, SealError> {
     if let Some(folder) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    // Whole or not at all: a crash must not leave an empty key file that every start refuses.
+    let mut passing = path.as_os_str().to_owned();
+    passing.push(".new");
+    let passing = Path::new(&passing);
+    let _ = std::fs::remove_file(passing);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(passing)
+        .map_err(failed)?;
     let digits = Zeroizing::new(hex::encode(key.expose()));
     let line = Zeroizing::new(format!("{LABEL} {}\n", *digits));
     file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    // A link, for it does not overwrite what is there.
+    let linked = std::fs::hard_link(passing, path);
+    let _ = std::fs::remove_file(passing);
+    linked.map_err(failed)?;
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         File::open(folder).and_then(|f| f.sync_all()).map_err(failed)?;
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::{Disk, DiskFile};
@@ -39,7 +39,10 @@ impl RealDisk {
             StoreError::Unavailable(format!("the directory {}: {error}", root.display()))
         };
         create_private_dir(&root).map_err(unavailable)?;
-        let lock = private().create(true).open(root.join(LOCK)).map_err(unavailable)?;
+        check_private(&root).map_err(unavailable)?;
+        let mut options = private();
+        options.create(true).custom_flags(nix::libc::O_NOFOLLOW);
+        let lock = options.open(root.join(LOCK)).map_err(unavailable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { root, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(root.display().to_string())),
@@ -112,6 +115,19 @@ fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options
+}
+
+/// Refuses a directory that another user could put files into, or take them out of.
+fn check_private(dir: &Path) -> io::Result<()> {
+    let found = dir.metadata()?;
+    let owner = nix::unistd::geteuid().as_raw();
+    if found.uid() != owner || found.mode() & 0o022 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("it must belong to user {owner} and be writable by nobody else (chmod 700)"),
+        ));
+    }
+    Ok(())
 }
 
 /// Creates `dir` and its missing parents with mode 0700, syncing each parent.

@@ -370,11 +370,13 @@ struct Advance {
 /// Moves a manual clock, and answers when everything that fell due has been done.
 async fn advance_clock(State(admin): State<Admin>, Json(sent): Json<Advance>) -> Answer {
     let call = admin.call("ClockAdvance")?;
-    let moved = admin.node.clock.advance(sent.seconds).await.map_err(failed)?;
-    let Some(now) = moved else {
-        return Err(bad("the clock is the system's: only `dev --clock manual` can be advanced"));
-    };
+    let refused = || bad("the clock is the system's: only `dev --clock manual` can be advanced");
+    if !admin.node.clock.is_manual() {
+        return Err(refused());
+    }
     admin.record(call, None).await?;
+    let moved = admin.node.clock.advance(sent.seconds).await.map_err(failed)?;
+    let now = moved.ok_or_else(refused)?;
     let swept = sweep(&admin.node).await.map_err(failed)?;
     Ok(Json(json!({
         "now": now.0,
@@ -385,8 +387,8 @@ async fn advance_clock(State(admin): State<Admin>, Json(sent): Json<Advance>) ->
 
 async fn accept_clock(State(admin): State<Admin>) -> Answer {
     let call = admin.call("ClockAccept")?;
-    admin.node.clock.accept().await.map_err(failed)?;
     admin.record(call, None).await?;
+    admin.node.clock.accept().await.map_err(failed)?;
     Ok(Json(json!({ "now": admin.node.clock.now().0, "paused": false })))
 }
 
@@ -431,7 +433,6 @@ async fn rotate_token_key(State(admin): State<Admin>) -> Answer {
     let call = admin.call("TokenKeyRotate")?;
     let schedule = rotation::rotate_now(admin.node.clock.now());
     let signs_from = schedule.signs_from.0;
-    carry_out(&admin.node, RotationStep::Add(schedule)).await.map_err(failed)?;
-    admin.record(call, None).await?;
+    carry_out(&admin.node, RotationStep::Add(schedule), call).await.map_err(failed)?;
     Ok(Json(json!({ "signsFrom": signs_from })))
 }

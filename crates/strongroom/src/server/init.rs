@@ -1,6 +1,8 @@
 //! `strongroom init`: a tenant, a subscription and the first administrator.
 
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use serde_json::json;
 use strongroom_model::{InstallationId, ResourceGroupName};
@@ -48,13 +50,27 @@ pub(crate) async fn run(args: InitArgs) -> Result<(), CliError> {
         owner_name: args.administrator,
         keep_owner_secret: false,
     };
+    // Before the secret exists: what cannot be handed out must not be made.
+    let file = args.secret_file.as_deref();
+    file.map_or(Ok(()), reserve)?;
     let now = system_now();
-    let owner = initialise(&store, &protector, setup, now, now).await.map_err(CliError::failed)?;
+    let made = initialise(&store, &protector, setup, now, now).await.map_err(CliError::failed);
     store.close().await;
-    hand_out(&owner, args.secret_file.as_deref())
+    let owner = made.inspect_err(|_| {
+        let _ = file.map(std::fs::remove_file);
+    })?;
+    hand_out(&owner, file)
 }
 
-fn hand_out(owner: &Owner, file: Option<&std::path::Path>) -> Result<(), CliError> {
+/// Makes the file that the credentials will be in; one that is there is not overwritten.
+fn reserve(path: &Path) -> Result<(), CliError> {
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_or_else(
+        |error| Err(CliError::Failed(format!("cannot create {}: {error}", path.display()))),
+        |_| Ok(()),
+    )
+}
+
+fn hand_out(owner: &Owner, file: Option<&Path>) -> Result<(), CliError> {
     let secret = Zeroizing::new(String::from_utf8_lossy(owner.client_secret.expose()).into_owned());
     let credentials = json!({
         "tenantId": owner.tenant.to_string(),

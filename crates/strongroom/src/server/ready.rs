@@ -104,5 +104,8 @@ pub(crate) fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<()
         .open(passing)
         .map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(passing, path).map_err(failed)
+    fs::rename(passing, path).map_err(failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }

@@ -1,6 +1,7 @@
 //! Where the root key's protector comes from.
 
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use strongroom_crypto::SecretBytes;
@@ -81,8 +82,14 @@ fn read_passphrase(file: &Path) -> Result<SecretBytes, CliError> {
     if file == Path::new("-") {
         std::io::stdin().take(MAX_PASSPHRASE).read_to_end(&mut bytes).map_err(failed)?;
     } else {
-        let file = std::fs::File::open(file).map_err(failed)?;
-        file.take(MAX_PASSPHRASE).read_to_end(&mut bytes).map_err(failed)?;
+        let opened = std::fs::File::open(file).map_err(failed)?;
+        if opened.metadata().map_err(failed)?.mode() & 0o077 != 0 {
+            return Err(CliError::Failed(format!(
+                "others may read the passphrase in {}: run `chmod 600` on it",
+                file.display()
+            )));
+        }
+        opened.take(MAX_PASSPHRASE).read_to_end(&mut bytes).map_err(failed)?;
     }
     while bytes.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
         bytes.pop();

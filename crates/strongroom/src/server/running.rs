@@ -42,7 +42,9 @@ impl Running {
         recorder: Recorder,
     ) -> Result<Self, CliError> {
         // What fell due while the node was down, a successor of its token-signing key above all.
-        tasks::sweep(node).await?;
+        if let Err(error) = tasks::sweep(node).await {
+            tracing::warn!(%error, "not all that fell due could be done; it is tried again");
+        }
         let service = Arc::new(node.service(addresses));
         let admin_socket = data.join("admin.sock");
         admin::listen(&admin_socket, node)?;

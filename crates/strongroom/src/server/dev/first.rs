@@ -125,6 +125,12 @@ pub(super) async fn settle(node: Node, args: &DevArgs, port: u16) -> Result<Node
             installation.base
         )));
     }
+    if installation.manual_clock && !addresses(args).iter().all(IpAddr::is_loopback) {
+        return Err(CliError::failed(
+            "this installation has a manual clock: it is for tests, and listens on this machine \
+             only",
+        ));
+    }
     if args.clock == ClockKind::Manual && !installation.manual_clock {
         return Err(CliError::failed(
             "this installation follows the system's clock; a manual clock needs a new --data",
