@@ -1,7 +1,7 @@
 //! Refusals of requests without a token, summed when one address sends many.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Record;
@@ -13,7 +13,8 @@ const ONE_BY_ONE: u32 = 10;
 const MAX_ADDRESSES: usize = 4096;
 
 /// The refusals of the current window (a second). Beyond [`ONE_BY_ONE`], those of an address are
-/// summed; beyond [`MAX_ADDRESSES`], those of all further addresses.
+/// summed; beyond [`MAX_ADDRESSES`], those of all further addresses. Of IPv6, a /64 counts as one
+/// address: whoever has any address there has all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
     window: Mutex<Window>,
@@ -35,17 +36,19 @@ impl Denials {
     pub(crate) fn offer(&self, mut record: Record) -> Option<Record> {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let full = window.addresses.len() >= MAX_ADDRESSES;
-        if full && !window.addresses.contains_key(&record.caller_ip) {
+        let source = record.caller_ip.map(source);
+        if full && !window.addresses.contains_key(&source) {
             record.caller_ip = None;
             let tally = window.addresses.entry(None).or_default();
             tally.add(record);
             return None;
         }
-        let tally = window.addresses.entry(record.caller_ip).or_default();
+        let tally = window.addresses.entry(source).or_default();
         if tally.single < ONE_BY_ONE {
             tally.single += 1;
             return Some(record);
         }
+        record.caller_ip = source;
         tally.add(record);
         None
     }
@@ -56,6 +59,14 @@ impl Denials {
         let ended = std::mem::take(&mut window.addresses);
         drop(window);
         ended.into_values().filter_map(|tally| tally.sum).map(|sum| *sum).collect()
+    }
+}
+
+/// What counts as one address: an IPv4 address, or the first address of a /64.
+fn source(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        v4 => v4,
     }
 }
 
@@ -88,6 +99,30 @@ mod tests {
         assert_eq!(sums, [Record { count: 20, ..from(11, [10, 0, 0, 1]) }]);
         assert_eq!(denials.end_window(), []);
         assert!(denials.offer(from(32, [10, 0, 0, 1])).is_some(), "a new second");
+    }
+
+    #[test]
+    fn a_64_of_ipv6_counts_as_one_address() {
+        let denials = Denials::default();
+        let at = |n: u32, ip: &str| Record { caller_ip: Some(ip.parse().unwrap()), ..record(n) };
+        let flood = (1..=5_000).map(|n| at(n, &format!("2001:db8:0:1::{n:x}")));
+        let single: Vec<Record> = flood.filter_map(|record| denials.offer(record)).collect();
+        assert_eq!(single.len(), 10);
+        assert_eq!(single[9], at(10, "2001:db8:0:1::a"), "by itself, under its whole address");
+        assert!(denials.offer(at(5_001, "2001:db8:0:2::1")).is_some(), "another /64");
+        let sums = denials.end_window();
+        assert_eq!(sums, [Record { count: 4_990, ..at(11, "2001:db8:0:1::") }]);
+    }
+
+    #[test]
+    fn ipv4_in_ipv6_is_ipv4() {
+        let denials = Denials::default();
+        let mapped = |n: u32, last: u32| {
+            let ip = format!("::ffff:10.0.0.{last}").parse().unwrap();
+            denials.offer(Record { caller_ip: Some(ip), ..record(n) })
+        };
+        assert_eq!((1..=30).filter_map(|n| mapped(n, 1)).count(), 10);
+        assert!(mapped(31, 2).is_some());
     }
 
     #[test]

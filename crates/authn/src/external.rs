@@ -188,8 +188,12 @@ fn all_groups(
     token_groups: &[PrincipalId],
 ) -> Vec<PrincipalId> {
     let mut groups = directory.groups_of(principal);
-    // Another issuer has no say in who belongs to a group of ours.
-    groups.extend(token_groups.iter().filter(|id| directory.group(**id).is_none()));
+    // Another issuer has no say in who belongs to a group of ours, nor in who is an application
+    // of ours: roles are given to either by the same kind of id.
+    let is_ours = |id: PrincipalId| {
+        directory.group(id).is_some() || directory.application_by_object(id).is_some()
+    };
+    groups.extend(token_groups.iter().filter(|id| !is_ours(**id)));
     groups.sort_unstable();
     groups.dedup();
     groups

@@ -15,8 +15,8 @@ use issuer_server::{CA, IssuerServer};
 use serde_json::{Value, json};
 use strongroom_authn::TokenFault;
 use strongroom_crypto::sign::RsaSigningKey;
-use strongroom_directory::TrustedIssuer;
-use strongroom_model::{Caller, IdentityType};
+use strongroom_directory::{Application, TrustedIssuer};
+use strongroom_model::{Caller, ClientId, IdentityType, PrincipalId};
 
 const AUDIENCE: &str = "api://strongroom-test";
 const KEYS: &str = "/keys";
@@ -203,6 +203,28 @@ async fn no_issuer_speaks_for_another() {
         let token = issuer.token_with("x", "iss", json!(resembling));
         assert!(matches!(ask(&installation, &token).await, Err(TokenFault::Issuer { .. })));
     }
+}
+
+/// Roles are assigned to object ids: whoever had an application's among the groups would have
+/// the application's roles.
+#[tokio::test]
+async fn no_issuer_makes_a_group_of_what_is_ours() {
+    let (installation, issuer) = (Installation::new().await, Issuer::start().await);
+    installation.put(&issuer.trusted()).await;
+    installation.put(&group(&[])).await;
+    let late = PrincipalId(uuid::uuid!("5d0f1b52-7e0e-4f63-9f3e-0a5b0a7a9c11"));
+    let own = PrincipalId(uuid::uuid!("0f6b5a1e-0d0a-4b6f-9a53-5d1c3f1f2a10"));
+    let named = [OBJECT, GROUP, late, own].map(|id| id.to_string());
+    let token = issuer.token_with("x", "groups", json!(named));
+    let caller = ask(&installation, &token).await.unwrap();
+    assert!(caller.groups.contains(&own), "{:?}", caller.groups);
+    assert!(!caller.groups.contains(&OBJECT), "{:?}", caller.groups);
+    assert!(!caller.groups.contains(&GROUP), "{:?}", caller.groups);
+    // A token that was verified before is worth no more once such an application is made.
+    assert!(caller.groups.contains(&late), "{:?}", caller.groups);
+    let client_id = ClientId(uuid::uuid!("6a0f1b52-7e0e-4f63-9f3e-0a5b0a7a9c12"));
+    installation.put(&Application { client_id, ..application(late) }).await;
+    assert_eq!(ask(&installation, &token).await.unwrap().groups, [own]);
 }
 
 #[tokio::test]

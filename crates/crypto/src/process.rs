@@ -1,4 +1,5 @@
-//! Keeping the process's memory to itself: no core dumps, no reading by others, no swapping.
+//! The process before the system: its memory kept to itself (no core dumps, no reading by others,
+//! no swapping), its descriptors.
 
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -24,6 +25,18 @@ pub fn protect() -> Protection {
     Protection { undumpable, locked: lock_memory() }
 }
 
+/// Raises the limit on open descriptors as far as this user may, and gives what it is then.
+///
+/// Every connection takes one; many systems start a process with 1024. 0 when the system does not
+/// say.
+pub fn raise_descriptor_limit() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 0 };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    }
+}
+
 /// Locks all pages, present and future. Under a finite limit on locked memory later allocations
 /// would fail, so then nothing is locked.
 fn lock_memory() -> bool {
@@ -34,4 +47,18 @@ fn lock_memory() -> bool {
         | MlockAllFlags::MCL_FUTURE
         | MlockAllFlags::from_bits_retain(MCL_ONFAULT);
     unlimited && mlockall(flags).is_ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_on_descriptors_is_raised() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, hard.min(128), hard).unwrap();
+        assert_eq!(raise_descriptor_limit(), hard);
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
+    }
 }

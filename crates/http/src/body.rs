@@ -38,9 +38,8 @@ where
         return Err(BodyError::TooLarge);
     }
     let collect = Limited::new(&mut body, limit).collect();
-    let collected = tokio::time::timeout(BODY_TIMEOUT, collect)
-        .await
-        .map_err(|_| BodyError::Incomplete)?;
+    let collected =
+        tokio::time::timeout(BODY_TIMEOUT, collect).await.map_err(|_| BodyError::Incomplete)?;
     match collected {
         Ok(collected) => Ok(Zeroizing::new(Vec::from(collected.to_bytes()))),
         Err(error) if error.is::<LengthLimitError>() => {

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use strongroom_authn::Authenticator;
@@ -18,6 +19,9 @@ use tower::ServiceExt;
 
 use crate::headers::{self, Connection};
 use crate::vault::{self, Problem};
+
+/// How long a sign-in may take, its body included.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A vault's answer is one piece; the token service streams through axum.
 pub(crate) type ResponseBody = Either<Full<Bytes>, AxumBody>;
@@ -56,6 +60,12 @@ impl<S: Store> Service<S> {
     ) -> Result<Response<ResponseBody>, Infallible> {
         let host = authority(&request).and_then(|authority| self.endpoints.host(authority));
         let stray = match &host {
+            _ if is_repeated(&request, header::HOST) => {
+                Some(Problem::bad("A request names one host: it has several Host headers."))
+            }
+            _ if is_repeated(&request, header::AUTHORIZATION) => {
+                Some(Problem::bad("A request has one Authorization header, not several."))
+            }
             Some(host) if !self.same_kind(host, connection.info.sni.as_deref()) => {
                 Some(Problem::Misdirected)
             }
@@ -86,14 +96,28 @@ impl<S: Store> Service<S> {
         mut request: Request<Incoming>,
     ) -> Response<ResponseBody> {
         request.extensions_mut().insert(Arc::clone(&connection.info));
-        match self.login.clone().oneshot(request.map(AxumBody::new)).await {
-            Ok(mut response) => {
-                headers::put_security(response.headers_mut());
-                response.map(Either::Right)
-            }
-            Err(never) => match never {},
-        }
+        let answer = self.login.clone().oneshot(request.map(AxumBody::new));
+        let mut response = match tokio::time::timeout(LOGIN_TIMEOUT, answer).await {
+            Ok(Ok(response)) => response.map(Either::Right),
+            Ok(Err(never)) => match never {},
+            Err(_) => late(),
+        };
+        headers::put_security(response.headers_mut());
+        response
     }
+}
+
+/// The answer to a sign-in that did not come whole in time.
+fn late() -> Response<ResponseBody> {
+    let mut response = Response::new(Either::Left(Full::default()));
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    response
+}
+
+/// Whether a header is there more than once, so that no two readers need agree on it (RFC 9112,
+/// section 3.2, has such a Host answered with 400).
+fn is_repeated<B>(request: &Request<B>, name: HeaderName) -> bool {
+    request.headers().get_all(name).iter().nth(1).is_some()
 }
 
 /// The host that a request names, without the user information that a client may have put there.

@@ -5,6 +5,10 @@ use strongroom_crypto::SecretBytes;
 
 use crate::refusal::Refusal;
 
+/// The most parameters of a request. A request for a token has about ten; every name is compared
+/// with those before it, so their number is bounded before anybody is proved.
+const MOST_PARAMETERS: usize = 64;
+
 /// Parameters, each at most once (RFC 6749, section 3.2). Unknown ones are kept and not asked for.
 #[derive(Default)]
 pub(crate) struct Form(Vec<(String, SecretBytes)>);
@@ -13,6 +17,9 @@ impl Form {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let mut form = Self::default();
         for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            if form.0.len() == MOST_PARAMETERS {
+                return Err(Refusal::Malformed);
+            }
             let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at(at);
             let name = decode(name);
@@ -68,5 +75,12 @@ mod tests {
     fn a_parameter_occurs_once() {
         assert!(matches!(Form::parse(b"a=1&%61=2"), Err(Refusal::Repeated(name)) if name == "a"));
         assert!(matches!(Form::parse(b"%ff=1"), Err(Refusal::Malformed)));
+    }
+
+    #[test]
+    fn a_request_has_at_most_64_parameters() {
+        let body = |count: usize| (0..count).map(|n| format!("p{n}=v&")).collect::<String>();
+        assert_eq!(Form::parse(body(64).as_bytes()).unwrap().text("p63"), Some("v"));
+        assert!(matches!(Form::parse(body(65).as_bytes()), Err(Refusal::Malformed)));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Refusal {
     #[error("Invalid request. Request is malformed or invalid.")]
     TooLarge,
     #[error("Invalid request. Request is malformed or invalid.")]
+    Incomplete,
+    #[error("Invalid request. Request is malformed or invalid.")]
     NotFound,
     #[error("The endpoint only accepts POST requests. Received a {0} request.")]
     Method(String),
@@ -100,7 +102,7 @@ impl Refusal {
             Self::NoTenant(_) => 90_002,
             Self::Missing(_) => 900_144,
             Self::Repeated(_) => 90_100,
-            Self::Malformed | Self::TooLarge | Self::NotFound => 9_002_313,
+            Self::Malformed | Self::TooLarge | Self::Incomplete | Self::NotFound => 9_002_313,
             Self::Method(_) => 900_561,
             Self::Grant(_) => 70_003,
             Self::NoSecret => 7_000_218,
@@ -122,6 +124,7 @@ impl Refusal {
             | Self::Repeated(_)
             | Self::Malformed
             | Self::TooLarge
+            | Self::Incomplete
             | Self::NotFound
             | Self::Method(_) => "invalid_request",
             Self::Grant(_) => "unsupported_grant_type",
@@ -139,6 +142,7 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED
             }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,

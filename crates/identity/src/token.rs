@@ -1,15 +1,17 @@
 //! The token endpoints over HTTP.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use strongroom_model::{ConnectionInfo, Timestamp};
 use strongroom_wire::identity::{TokenResponse, TokenResponseV1};
+use zeroize::Zeroizing;
 
 use crate::TokenService;
 use crate::audit::TokenOutcome;
@@ -21,6 +23,9 @@ use crate::router::{Ids, json, refuse};
 
 /// The longest body of a request for a token, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn v1(State(service): State<Arc<TokenService>>, request: Request) -> Response {
     answer(&service, Endpoint::V1, request).await
@@ -36,8 +41,8 @@ async fn answer(service: &TokenService, endpoint: Endpoint, request: Request) ->
     let (parts, body) = request.into_parts();
     let ids = Ids::of(&parts.extensions);
     let mut facts = Facts::default();
-    let decided = match to_bytes(body, MOST_BYTES).await {
-        Err(_) => Err(Refusal::TooLarge),
+    let decided = match read(body).await {
+        Err(refusal) => Err(refusal),
         Ok(body) => {
             let authority = Authority::segment(&parts.uri);
             let authorization = text(&parts.headers, &AUTHORIZATION);
@@ -70,6 +75,19 @@ async fn answer(service: &TokenService, endpoint: Endpoint, request: Request) ->
         Ok(issued) => token(&issued, now),
         Err(refusal) => refuse(&refusal, &ids, now),
     }
+}
+
+/// The whole body; zeroized when dropped, for it holds the client's secret.
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let collect = Limited::new(body, MOST_BYTES).collect();
+    let collected = tokio::time::timeout(BODY_TIMEOUT, collect)
+        .await
+        .map_err(|_| Refusal::Incomplete)?
+        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => Refusal::TooLarge,
+            None => Refusal::Incomplete,
+        })?;
+    Ok(Zeroizing::new(Vec::from(collected.to_bytes())))
 }
 
 fn token(issued: &Issued, now: Timestamp) -> Response<Body> {

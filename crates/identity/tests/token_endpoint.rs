@@ -4,12 +4,15 @@
 
 mod common;
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::*;
+use futures_util::stream;
 use http::Request;
 use serde_json::{Value, json};
 use strongroom_authn::TokenFault;
@@ -331,6 +334,41 @@ async fn what_cannot_be_recorded_is_not_answered() {
     assert_eq!(answer.status, 503);
     assert_eq!(answer.body["error"], "temporarily_unavailable");
     assert_eq!(answer.body.get("access_token"), None);
+}
+
+/// Without a bound, each name would be compared with all before it: 128 million comparisons.
+#[tokio::test]
+async fn a_flood_of_parameters_is_refused_before_it_is_read() {
+    let service = Service::new().await;
+    let names = (0..16_000_u32).map(|n| {
+        let digits = [n / 1024, n / 32 % 32, n % 32].map(|digit| char::from_digit(digit, 32));
+        digits.map(Option::unwrap).into_iter().collect::<String>()
+    });
+    let flood = names.collect::<Vec<_>>().join("&");
+    assert!((60_000..=65_536).contains(&flood.len()));
+    let answer = service.post(&v2(), flood.clone()).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.body["error"], "invalid_request");
+    assert_eq!(answer.body["error_codes"], json!([9002313]));
+    // Nor is it read further behind sound credentials.
+    let flood = format!("{}&{}", credentials(SECRET, &[SCOPE]), &flood[..64_000 - 512]);
+    assert_eq!(service.post(&v2(), flood).await.body["error_codes"], json!([9002313]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_drips_is_given_up_after_thirty_seconds() {
+    let service = Service::new().await;
+    let drips = stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some((Ok::<_, Infallible>("a"), ()))
+    });
+    let begun = tokio::time::Instant::now();
+    let answer = service.post(&v2(), Body::from_stream(drips)).await;
+    assert_eq!(begun.elapsed().as_secs(), 30);
+    assert_eq!(answer.status, 408);
+    assert_eq!(answer.body["error"], "invalid_request");
+    assert_eq!(answer.body["error_codes"], json!([9002313]));
+    assert_eq!(service.audit.outcomes.lock().unwrap()[0].status, 408);
 }
 
 #[tokio::test]

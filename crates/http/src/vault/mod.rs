@@ -73,6 +73,8 @@ pub(crate) async fn respond<S: Store>(
     };
     let mut operation = None;
     let outcome = attempt(&asked, request, &mut call, &mut operation).await;
+    // Nobody else is told where a vault is, or that there is one.
+    let is_known = call.record_mut().identity.object_id.is_some();
     let mut answer = match outcome {
         Ok(answer) => answer,
         Err(problem) => refusal(service, &problem, vault.as_deref(), tenant),
@@ -82,6 +84,7 @@ pub(crate) async fn respond<S: Store>(
     }
     let status = answer.status.as_u16();
     let region = vault
+        .filter(|_| is_known)
         .and_then(|vault| HeaderValue::from_str(&vault.resource.location).ok())
         .unwrap_or(LOCAL);
     let mut response = answer.into_response(&method);

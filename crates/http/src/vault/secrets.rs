@@ -14,7 +14,7 @@ use strongroom_model::{
 };
 use strongroom_ops::{
     BackupSecret, Call, DeleteSecret, DeletedSecretView, GetDeletedSecret, GetDeletedSecrets,
-    GetSecret, GetSecretVersions, GetSecrets, ListedSecret, MAX_PAGE, OpError, Page, PageRequest,
+    GetSecret, GetSecretVersions, GetSecrets, MAX_PAGE, OpError, Page, PageRequest,
     PurgeDeletedSecret, RecoverDeletedSecret, RestoreSecret, RollbackSecret, SecretView, SetSecret,
     UpdateSecret,
 };
@@ -32,7 +32,7 @@ use crate::body;
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The largest body of a restore, in bytes.
-const RESTORE_LIMIT: usize = 24 * 1024 * 1024;
+const RESTORE_LIMIT: usize = strongroom_ops::MAX_RESTORE_BYTES;
 
 type BoxedAnswer<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
 
@@ -155,16 +155,18 @@ async fn list<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
 ) -> Result<Answer, Problem> {
-    let page = page_request(exchange)?;
-    let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
+    let (page, max_results) = page_request(exchange)?;
     let request = admit(authorized, GetSecrets { page })?;
     let found = exchange.service.ops.get_secrets(request).await?;
     let base = exchange.base;
-    let items = found
+    let value = found
         .values
         .iter()
-        .map(|listed| item(exchange, listed, format!("{base}/secrets/{}", listed.name)));
-    let value = items.collect();
+        .map(|listed| {
+            let id = format!("{base}/secrets/{}", listed.name);
+            item(exchange, &listed.record, listed.soft_delete, id)
+        })
+        .collect();
     let next_link = next_link(exchange, "secrets", max_results, &found);
     Answer::json(&wire::SecretListResult { value, next_link })
 }
@@ -174,15 +176,17 @@ async fn versions<S: Store>(
     authorized: Authorized,
     name: ObjectName,
 ) -> Result<Answer, Problem> {
-    let page = page_request(exchange)?;
-    let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
+    let (page, max_results) = page_request(exchange)?;
     let path = format!("secrets/{name}/versions");
     let request = admit(authorized, GetSecretVersions { name, page })?;
     let found = exchange.service.ops.get_secret_versions(request).await?;
     let value = found
         .values
         .iter()
-        .map(|listed| item(exchange, listed, id(exchange, &listed.name, &listed.record)))
+        .map(|listed| {
+            let id = id(exchange, &listed.name, &listed.record);
+            item(exchange, &listed.record, listed.soft_delete, id)
+        })
         .collect();
     let next_link = next_link(exchange, &path, max_results, &found);
     Answer::json(&wire::SecretListResult { value, next_link })
@@ -214,8 +218,7 @@ async fn list_deleted<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
 ) -> Result<Answer, Problem> {
-    let page = page_request(exchange)?;
-    let max_results = exchange.query.get("maxresults").is_some().then_some(page.max_results);
+    let (page, max_results) = page_request(exchange)?;
     let request = admit(authorized, GetDeletedSecrets { page })?;
     let found = exchange.service.ops.get_deleted_secrets(request).await?;
     let base = exchange.base;
@@ -224,13 +227,12 @@ async fn list_deleted<S: Store>(
         .iter()
         .map(|view| wire::DeletedSecretItem {
             deletion: deletion(exchange, view),
-            secret: wire::SecretItem {
-                content_type: view.record.listing.content_type.as_deref(),
-                id: format!("{base}/secrets/{}", view.name).into(),
-                managed: view.record.listing.managed,
-                attributes: attributes(exchange, &view.record, view.soft_delete),
-                tags: view.record.tags.as_ref().map(Tags::as_map),
-            },
+            secret: item(
+                exchange,
+                &view.record,
+                view.soft_delete,
+                format!("{base}/secrets/{}", view.name),
+            ),
         })
         .collect();
     let next_link = next_link(exchange, "deletedsecrets", max_results, &found);
@@ -284,17 +286,21 @@ fn tags(sent: Option<TagMap>) -> Result<Option<Tags>, Problem> {
     Ok(sent.map(|map| Tags::parse(map, MAX_TAG_CHARS)).transpose()?)
 }
 
-fn page_request<S: Store>(exchange: &Exchange<'_, S>) -> Result<PageRequest, Problem> {
-    let max_results = match exchange.query.get("maxresults") {
-        None => MAX_PAGE,
+/// Which page, and the length of it that the client asked for.
+fn page_request<S: Store>(
+    exchange: &Exchange<'_, S>,
+) -> Result<(PageRequest, Option<usize>), Problem> {
+    let asked = match exchange.query.get("maxresults") {
+        None => None,
         Some(text) => {
-            text.parse().ok().filter(|wanted| (1..=MAX_PAGE).contains(wanted)).ok_or_else(|| {
+            let wanted = text.parse().ok().filter(|wanted| (1..=MAX_PAGE).contains(wanted));
+            Some(wanted.ok_or_else(|| {
                 Problem::bad(format!("maxresults must be a number from 1 to {MAX_PAGE}."))
-            })?
+            })?)
         }
     };
     let skip_token = exchange.query.get("$skiptoken").map(str::to_owned);
-    Ok(PageRequest { max_results, skip_token })
+    Ok((PageRequest { max_results: asked.unwrap_or(MAX_PAGE), skip_token }, asked))
 }
 
 /// `https://{host}:443/secrets?api-version=…&$skiptoken=…&maxresults=…`: the port is always
@@ -355,15 +361,36 @@ fn attributes<'a, S: Store>(
 
 fn item<'a, S: Store>(
     exchange: &Exchange<'_, S>,
-    listed: &'a ListedSecret,
+    record: &'a VersionRecord<SecretListing>,
+    rules: SoftDelete,
     id: String,
 ) -> wire::SecretItem<'a> {
     wire::SecretItem {
-        content_type: listed.record.listing.content_type.as_deref(),
+        content_type: record.listing.content_type.as_deref(),
         id: id.into(),
-        managed: listed.record.listing.managed,
-        attributes: attributes(exchange, &listed.record, listed.soft_delete),
-        tags: listed.record.tags.as_ref().map(Tags::as_map),
+        managed: record.listing.managed,
+        attributes: attributes(exchange, record, rules),
+        tags: record.tags.as_ref().map(Tags::as_map),
+    }
+}
+
+/// All of a version, its value where the operation answers it.
+fn secret_bundle<'a, S: Store>(
+    exchange: &Exchange<'_, S>,
+    name: &ObjectName,
+    record: &'a VersionRecord<SecretListing>,
+    rules: SoftDelete,
+    value: Option<&'a SecretValue>,
+) -> wire::SecretBundle<'a> {
+    wire::SecretBundle {
+        value,
+        content_type: record.listing.content_type.as_deref(),
+        id: Cow::Owned(id(exchange, name, record)),
+        managed: record.listing.managed,
+        attributes: attributes(exchange, record, rules),
+        tags: record.tags.as_ref().map(Tags::as_map),
+        kid: None,
+        previous_version: None,
     }
 }
 
@@ -373,16 +400,8 @@ fn bundle<S: Store>(exchange: &Exchange<'_, S>, view: SecretView) -> Result<Answ
         .value
         .map(|value| value.into_utf8().map(SecretValue::new).ok_or_else(not_text))
         .transpose()?;
-    let body = wire::SecretBundle {
-        value: value.as_ref(),
-        content_type: view.record.listing.content_type.as_deref(),
-        id: Cow::Owned(id(exchange, &view.name, &view.record)),
-        managed: view.record.listing.managed,
-        attributes: attributes(exchange, &view.record, view.soft_delete),
-        tags: view.record.tags.as_ref().map(Tags::as_map),
-        kid: None,
-        previous_version: None,
-    };
+    let (record, rules) = (&view.record, view.soft_delete);
+    let body = secret_bundle(exchange, &view.name, record, rules, value.as_ref());
     Answer::secret_json(&body)
 }
 
@@ -404,15 +423,6 @@ fn deleted_bundle<S: Store>(
 ) -> Result<Answer, Problem> {
     Answer::json(&wire::DeletedSecretBundle {
         deletion: deletion(exchange, view),
-        secret: wire::SecretBundle {
-            value: None,
-            content_type: view.record.listing.content_type.as_deref(),
-            id: Cow::Owned(id(exchange, &view.name, &view.record)),
-            managed: view.record.listing.managed,
-            attributes: attributes(exchange, &view.record, view.soft_delete),
-            tags: view.record.tags.as_ref().map(Tags::as_map),
-            kid: None,
-            previous_version: None,
-        },
+        secret: secret_bundle(exchange, &view.name, &view.record, view.soft_delete, None),
     })
 }

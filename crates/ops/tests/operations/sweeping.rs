@@ -127,6 +127,26 @@ async fn a_clock_that_is_not_trusted_purges_nothing() {
     assert_eq!(node.ops.sweep().await.unwrap(), Swept { purged: 1, collected: 1, failed: 0 });
 }
 
+/// One damaged record must not keep every later timer from being run, for ever.
+#[tokio::test]
+async fn a_damaged_head_keeps_nothing_else_from_being_purged() {
+    let store = MemoryStore::new();
+    let node = Node::new(store.clone(), true).await;
+    let vault = node.vault("dev", "rg").await.unwrap();
+    for text in ["first", "second"] {
+        set(&node, &vault, text).await;
+        delete(&node, &vault, text).await;
+        node.clock.advance(60).await.unwrap();
+    }
+    let damaged = layout::deleted_head(vault.id, Kind::Secret, "first");
+    store.commit(Txn::new().put(damaged, b"damaged".to_vec())).await.unwrap();
+    node.clock.advance(7 * DAY).await.unwrap();
+    for purged in [1, 0] {
+        let swept = Swept { purged, collected: purged, failed: 1 };
+        assert_eq!(node.ops.sweep().await.unwrap(), swept);
+    }
+}
+
 /// A store whose commits stop after a while.
 #[derive(Clone)]
 struct Stopping {

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use strongroom_wire::{SecretValue, to_secret_json};
 use zeroize::Zeroizing;
 
+use super::failure::one_line;
 use super::place::Place;
 use super::ready::ReadyFile;
 use super::terminal;
@@ -13,6 +14,18 @@ use crate::error::CliError;
 
 const TENANT: &str = "AZURE_TENANT_ID";
 const SECRET: &str = "AZURE_CLIENT_SECRET";
+
+/// The variables of a ready file. Others are never exported: whoever makes a shell take them
+/// (`LD_PRELOAD`, `PATH`) has it run their programs.
+const KNOWN: &[&str] = &[
+    TENANT,
+    "AZURE_CLIENT_ID",
+    SECRET,
+    "AZURE_AUTHORITY_HOST",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+];
 
 /// `strongroom env`
 #[derive(Args)]
@@ -71,9 +84,14 @@ fn variables(ready: ReadyFile, tenant: Option<Tenant>) -> Result<Variables, CliE
         variables.insert(TENANT.to_owned(), SecretValue::new(named));
     }
     for (name, value) in &variables {
-        let sound = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty() || !name.chars().all(sound) || value.expose().contains(char::is_control)
-        {
+        if !KNOWN.contains(&name.as_str()) {
+            return Err(CliError::Failed(format!(
+                "the ready file holds the variable '{}', which `strongroom dev` does not write: \
+                 nothing of it is believed",
+                one_line(name)
+            )));
+        }
+        if value.expose().contains(char::is_control) {
             return Err(CliError::failed(
                 "the ready file holds a variable that no shell can take: let `strongroom dev` \
                  write it again",
@@ -187,5 +205,26 @@ mod tests {
         for secret in ["a\nPATH=/evil", "a\r", "a\u{0}b"] {
             assert!(variables(ready(secret), None).is_err());
         }
+    }
+
+    /// The ready file of a cloned repository, in a shell that says `eval "$(strongroom env)"`.
+    #[test]
+    fn no_other_variable_is_exported() {
+        for name in ["LD_PRELOAD", "PATH", "BASH_ENV", "ssl_cert_file", "A;id", "", "A\nB"] {
+            let mut planted = ready("s");
+            planted.env.insert(name.to_owned(), SecretValue::new("/evil".to_owned()));
+            let refused = variables(planted, None).err().unwrap().to_string();
+            assert!(!refused.contains("/evil") && !refused.contains('\n'), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_the_contract_are_exported() {
+        let mut whole = ready("s");
+        for name in ["AZURE_CLIENT_ID", "AZURE_AUTHORITY_HOST", "REQUESTS_CA_BUNDLE"] {
+            whole.env.insert(name.to_owned(), SecretValue::new("v".to_owned()));
+        }
+        whole.env.insert("NODE_EXTRA_CA_CERTS".to_owned(), SecretValue::new("v".to_owned()));
+        assert_eq!(variables(whole, None).unwrap().len(), 7);
     }
 }

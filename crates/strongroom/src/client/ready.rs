@@ -1,9 +1,12 @@
 //! The ready file: what `dev` writes when it can serve.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use serde::Deserialize;
 use strongroom_wire::SecretValue;
 use zeroize::Zeroizing;
@@ -52,19 +55,31 @@ pub(crate) struct ReadyOwner {
 }
 
 impl ReadyFile {
-    /// Reads a ready file.
+    /// Reads a ready file that the user named.
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        Self::read_from(File::open(path).map_err(|error| unreadable(path, &error))?, path)
+    }
+
+    /// Reads a ready file if it is this user's own and closed to all others.
+    pub(crate) fn read_own(path: &Path) -> Result<Self, CliError> {
+        let failed = |error: io::Error| unreadable(path, &error);
+        let file = File::open(path).map_err(failed)?;
+        // Of the file that is open: one at the same path could be another by now.
+        let found = file.metadata().map_err(failed)?;
+        if !is_private(found.uid(), found.mode(), geteuid().as_raw()) {
+            let shown = path.display();
+            return Err(CliError::Denied(format!(
+                "{shown} is not this user's alone (owner and mode 0600), so it is not believed \
+                 unasked: if you trust it, name it: --ready-file {shown}"
+            )));
+        }
+        Self::read_from(file, path)
+    }
+
+    fn read_from(mut file: File, path: &Path) -> Result<Self, CliError> {
         let shown = path.display();
-        let json = std::fs::read(path).map(Zeroizing::new).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => CliError::Failed(format!(
-                "there is no ready file {shown}: start `strongroom dev`, or name its file by \
-                 --ready-file or its directory by --data"
-            )),
-            ErrorKind::PermissionDenied => CliError::Denied(format!(
-                "{shown} may only be read by the user that runs the server: run this as that user"
-            )),
-            _ => CliError::Failed(format!("{shown} cannot be read: {error}")),
-        })?;
+        let mut json = Zeroizing::new(Vec::new());
+        file.read_to_end(&mut json).map_err(|error| unreadable(path, &error))?;
         // serde_json's own text could repeat a value of the file.
         serde_json::from_slice(&json).map_err(|error| {
             CliError::Failed(format!(
@@ -72,6 +87,25 @@ impl ReadyFile {
                 error.line()
             ))
         })
+    }
+}
+
+/// Whether a file of this owner and mode is the user's, and nobody else may read or write it.
+fn is_private(owner: u32, mode: u32, user: u32) -> bool {
+    owner == user && mode & 0o077 == 0
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CliError {
+    let shown = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => CliError::Failed(format!(
+            "there is no ready file {shown}: start `strongroom dev`, or name its file by \
+             --ready-file or its directory by --data"
+        )),
+        ErrorKind::PermissionDenied => CliError::Denied(format!(
+            "{shown} may only be read by the user that runs the server: run this as that user"
+        )),
+        _ => CliError::Failed(format!("{shown} cannot be read: {error}")),
     }
 }
 
@@ -94,6 +128,15 @@ mod tests {
         assert_eq!(ready.vaults[0].name, "dev");
         assert_eq!(ready.owner.client_secret.expose(), "planted");
         assert_eq!(ready.env["AZURE_TENANT_ID"].expose(), "adfs");
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_not_ones_own() {
+        assert!(is_private(1000, 0o100_600, 1000));
+        assert!(!is_private(1001, 0o100_600, 1000));
+        assert!(!is_private(1001, 0o100_600, 0), "not even root believes it");
+        assert!(!is_private(0, 0o100_600, 1000));
+        assert!(!is_private(1000, 0o100_640, 1000));
     }
 
     #[test]
