@@ -126,9 +126,10 @@ impl<S: Store> Audit<S> {
         }
     }
 
-    /// Takes the record of a request that was refused for want of a token. Above ten a second
-    /// from one address they are summed into one record with a `count`. Refusals of authenticated
-    /// callers do not belong here.
+    /// Takes the record of a request that was refused before anybody was known: for want of a
+    /// token, or a sign-in that failed. Above ten a second from one address (IPv6: one /64) they
+    /// are summed into one record with a `count`. Refusals of authenticated callers do not belong
+    /// here.
     ///
     /// # Errors
     /// As [`Audit::append`].

@@ -17,3 +17,4 @@ mod paging;
 mod refusals;
 mod routes;
 mod sign_in;
+mod slow_clients;

@@ -62,14 +62,23 @@ pub(crate) struct Server<S: Store = MemoryStore> {
 impl Server<MemoryStore> {
     /// A server on a store in memory.
     pub(crate) async fn start() -> Self {
-        Self::over(MemoryStore::new(), FaultDisk::new()).await
+        Self::limited(Limits::default()).await
+    }
+
+    /// A server on a store in memory that allows its clients so much.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        Self::set_up(MemoryStore::new(), FaultDisk::new(), limits).await
     }
 }
 
 impl<S: Store> Server<S> {
     /// A server on an empty store, its journal on `disk`.
     pub(crate) async fn over(store: S, disk: FaultDisk) -> Self {
-        let listening = listen();
+        Self::set_up(store, disk, Limits::default()).await
+    }
+
+    async fn set_up(store: S, disk: FaultDisk, limits: Limits) -> Self {
+        let listening = listen(limits);
         let setup = Setup {
             installation: InstallationId(Uuid::new_v4()),
             base: "localhost".into(),
@@ -88,7 +97,7 @@ impl<S: Store> Server<S> {
 
     /// A server of an installation that is there already, at another port.
     pub(crate) async fn again(node: Node<S>, owner: Owner) -> Self {
-        Self::serve(node, owner, listen(), false).await
+        Self::serve(node, owner, listen(Limits::default()), false).await
     }
 
     async fn serve(
@@ -267,9 +276,9 @@ impl<S: Store> Server<S> {
     }
 }
 
-fn listen() -> strongroom_http::Server {
+fn listen(limits: Limits) -> strongroom_http::Server {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    strongroom_http::Server::bind(&[address], Limits::default()).unwrap()
+    strongroom_http::Server::bind(&[address], limits).unwrap()
 }
 
 fn system_now() -> Timestamp {
