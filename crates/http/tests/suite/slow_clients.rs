@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use strongroom_http::Limits;
@@ -70,11 +70,12 @@ async fn who_asks_for_nothing_is_cut() {
 
 #[tokio::test]
 async fn who_has_asked_enough_is_sent_away() {
-    let server = Server::limited(impatient()).await;
+    let patient = Limits { finish: Limits::default().finish, ..impatient() };
+    let server = Server::limited(patient).await;
     let (mut sender, ended) = pinging(&server).await;
     let answer = sender.send_request(get(&server, "/nothing")).await.unwrap();
     assert_eq!(answer.status(), 404);
-    drop(answer);
+    answer.into_body().collect().await.unwrap();
     tokio::time::timeout(SOON, ended).await.expect("PINGs keep nothing alive").unwrap();
     // However busy it is, no connection takes requests for ever.
     let aged = Limits { age: Duration::from_secs(1), ..Limits::default() };

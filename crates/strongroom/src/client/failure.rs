@@ -43,7 +43,8 @@ pub(crate) fn no_answer(url: &Url, ca_file: Option<&Path>, error: &reqwest::Erro
 fn unresolved(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     format!(
-        "{host} does not resolve on this machine: `sudo {} hosts --install --ready-file FILE` helps",
+        "{host} does not resolve on this machine: `sudo {} hosts --install --ready-file FILE` \
+         helps",
         own_path()
     )
 }

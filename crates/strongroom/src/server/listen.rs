@@ -25,7 +25,7 @@ pub(crate) fn bind(addresses: &[IpAddr], port: Option<u16>) -> Result<Server, Cl
     };
     match port {
         Some(port) => bind_all(&at(port)),
-        None => match Server::bind(&at(443), Limits::default()) {
+        None => match Server::bind(&at(443), limits()) {
             Ok(server) => Ok(server),
             Err(_) => bind_all(&at(FALLBACK_PORT)),
         },
@@ -37,7 +37,7 @@ pub(crate) fn bind(addresses: &[IpAddr], port: Option<u16>) -> Result<Server, Cl
 /// # Errors
 /// [`CliError::Failed`], saying who holds the port.
 pub(crate) fn bind_all(addresses: &[SocketAddr]) -> Result<Server, CliError> {
-    match Server::bind(addresses, Limits::default()) {
+    match Server::bind(addresses, limits()) {
         Ok(server) => Ok(server),
         Err(HttpError::Listen { address, source })
             if source.kind() == std::io::ErrorKind::AddrNotAvailable
@@ -45,10 +45,15 @@ pub(crate) fn bind_all(addresses: &[SocketAddr]) -> Result<Server, CliError> {
         {
             let without: Vec<SocketAddr> =
                 addresses.iter().copied().filter(|other| other.ip() != address.ip()).collect();
-            Server::bind(&without, Limits::default()).map_err(|error| explain(&error))
+            Server::bind(&without, limits()).map_err(|error| explain(&error))
         }
         Err(error) => Err(explain(&error)),
     }
+}
+
+/// As many connections as the descriptors allow that the system lets the process have.
+fn limits() -> Limits {
+    Limits::for_descriptors(strongroom_crypto::process::raise_descriptor_limit())
 }
 
 fn explain(error: &HttpError) -> CliError {
@@ -58,7 +63,8 @@ fn explain(error: &HttpError) -> CliError {
         std::io::ErrorKind::AddrInUse => {
             let holder = holder::of_port(port).unwrap_or_else(|| "another process".into());
             format!(
-                "port {port} is held by {holder}: stop it, or choose another (--port, or server.port)"
+                "port {port} is held by {holder}: stop it, or choose another (--port, or \
+                 server.port)"
             )
         }
         std::io::ErrorKind::PermissionDenied => format!(
