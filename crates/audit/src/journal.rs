@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use strongroom_store::disk::{Disk, DiskFile, join};
 use tokio::sync::{Notify, watch};
@@ -16,6 +16,9 @@ use crate::maintain::spares;
 use crate::recover::{Recovered, recover};
 use crate::segment::{HEADER_LEN, Header, raw_name};
 use crate::{AuditError, AuditKeys, NodeId, Options, Record};
+
+/// How often a record gives way to others while the journal's state is taken.
+const MOST_YIELDS: u32 = 8;
 
 /// How much of the very first segment is preallocated before the first append, in bytes: little,
 /// so that a first start is quick.
@@ -178,6 +181,13 @@ impl Journal {
         if !pushed.ticket.full {
             yield_now().await;
         }
+        // While another worker writes, this one has better things to do than to wait for it.
+        for _ in 0..MOST_YIELDS {
+            if self.try_write_batch(&pushed.ticket.batch) {
+                return pushed.ticket.outcome();
+            }
+            yield_now().await;
+        }
         self.write_batch(&pushed.ticket.batch);
         pushed.ticket.outcome()
     }
@@ -194,6 +204,20 @@ impl Journal {
         if !batch.is_settled() {
             self.write_pending(&mut self.lock(), batch);
         }
+    }
+
+    /// [`Journal::write_batch`], unless the state is taken; answers whether the batch is settled.
+    fn try_write_batch(&self, batch: &Arc<Batch>) -> bool {
+        if batch.is_settled() {
+            return true;
+        }
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        self.write_pending(&mut state, batch);
+        true
     }
 
     /// Who took a batch's frames settles it before unlocking the state: afterwards it is settled

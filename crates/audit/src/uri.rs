@@ -1,5 +1,7 @@
 //! Request URIs without what a client may have put there by mistake.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 /// The query parameters that are kept, in lower case.
@@ -14,13 +16,18 @@ const MAX_VALUE: usize = 64;
 pub fn audited_uri(uri: &str) -> String {
     let uri = uri.split('#').next().unwrap_or_default();
     let Some((path, query)) = uri.split_once('?') else { return uri.to_owned() };
-    let kept: Vec<&str> = query.split('&').filter(|parameter| is_allowed(parameter)).collect();
-    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+    let mut kept = String::with_capacity(uri.len());
+    kept.push_str(path);
+    for parameter in query.split('&').filter(|parameter| is_allowed(parameter)) {
+        kept.push(if kept.len() == path.len() { '?' } else { '&' });
+        kept.push_str(parameter);
+    }
+    kept
 }
 
 fn is_allowed(parameter: &str) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-    let name: Vec<u8> = percent_decode_str(name).collect();
+    let name: Cow<'_, [u8]> = percent_decode_str(name).into();
     let known = ALLOWED.iter().any(|allowed| name.eq_ignore_ascii_case(allowed.as_bytes()));
     known && value.len() <= MAX_VALUE && value.bytes().all(is_unreserved)
 }

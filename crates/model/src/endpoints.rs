@@ -8,6 +8,8 @@ use crate::TenantId;
 pub struct Endpoints {
     base: String,
     port: u16,
+    /// `.<base>[:port]`; the port is left out when it is 443.
+    suffix: String,
 }
 
 /// What a host name stands for.
@@ -30,7 +32,12 @@ pub enum Host {
 impl Endpoints {
     /// A base domain (folded to lower case) and the port in every URL.
     pub fn new(base: &str, port: u16) -> Self {
-        Self { base: base.to_ascii_lowercase(), port }
+        let base = base.to_ascii_lowercase();
+        let suffix = match port {
+            443 => format!(".{base}"),
+            port => format!(".{base}:{port}"),
+        };
+        Self { base, port, suffix }
     }
 
     /// The base domain.
@@ -45,15 +52,12 @@ impl Endpoints {
 
     /// `https://<label>.<base>[:port]`; the port is left out when it is 443.
     pub fn url(&self, label: &str) -> String {
-        match self.port {
-            443 => format!("https://{label}.{}", self.base),
-            port => format!("https://{label}.{}:{port}", self.base),
-        }
+        ["https://", label, &self.suffix].concat()
     }
 
     /// A vault's URL, without a trailing slash.
     pub fn vault(&self, name: &str) -> String {
-        self.url(&format!("{name}.vault"))
+        ["https://", name, ".vault", &self.suffix].concat()
     }
 
     /// The token service's URL.
