@@ -58,7 +58,7 @@ fn properties(record: &Record) -> Map<String, Value> {
     put("requestUri", record.request_uri.as_str().into());
     put("httpStatusCode", record.http_status.into());
     for (name, text) in [
-        ("id", record.object_id.as_str()),
+        ("id", record.object_url()),
         ("tlsVersion", &record.tls_version),
         ("addrAuthType", &record.addr_auth_type),
         ("appliedAssignmentId", record.applied_assignment_id.as_deref().unwrap_or_default()),

@@ -66,7 +66,7 @@ pub struct Record {
     /// The request's URI, out of [`crate::audited_uri`].
     #[cbor(n(13), encode_with = "clipped")]
     pub request_uri: String,
-    /// The object's URL id, if the request was about an object.
+    /// The object's URL, if it is another than the request's own; see [`Record::object_url`].
     #[cbor(n(14), encode_with = "clipped")]
     pub object_id: String,
     /// The HTTP status answered.
@@ -132,6 +132,16 @@ impl Record {
             addr_auth_type: Text::Borrowed("PublicIP"),
             count: 1,
             properties: Vec::new(),
+        }
+    }
+
+    /// The URL of what the request was about: the request's own without its query, mostly, which
+    /// is then not kept twice.
+    pub fn object_url(&self) -> &str {
+        if self.object_id.is_empty() {
+            self.request_uri.split('?').next().unwrap_or_default()
+        } else {
+            &self.object_id
         }
     }
 

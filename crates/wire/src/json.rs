@@ -14,7 +14,7 @@ pub fn to_json(body: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
 }
 
 /// The room that most bodies with a secret fit in, in bytes.
-const USUAL: usize = 1_024;
+const USUAL: usize = 512;
 
 /// A body as JSON in a buffer that is zeroized when dropped.
 ///

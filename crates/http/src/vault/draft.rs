@@ -46,8 +46,7 @@ impl Draft {
         record.client_info = text(&header::USER_AGENT).to_owned();
         record.tls_version = connection.info.tls_version.into();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        record.request_uri = audited_uri(&format!("{base}{path}"));
-        record.object_id = format!("{base}{}", request.uri().path());
+        record.request_uri = audited_uri(&[base, path].concat());
         Self { started: Instant::now(), record, now: Timestamp(now_ms.div_euclid(1_000)) }
     }
 

@@ -76,7 +76,7 @@ async fn committed_means_audited() {
             let sets = records.iter().filter(|r| r.operation == "SecretSet" && r.success);
             let mut recorded = BTreeSet::new();
             for record in sets {
-                let name = record.object_id.rsplit('/').next().unwrap().to_owned();
+                let name = record.object_url().rsplit('/').next().unwrap().to_owned();
                 assert!(recorded.insert(name), "{operations} {seed}: {record:?} is there twice");
             }
             assert_eq!(recorded, found, "{operations} {seed}: records and secrets");
@@ -107,7 +107,7 @@ async fn the_server_comes_back() {
     }
     server.set("after", "v").await;
     let records = server.stop().await;
-    assert!(records.iter().any(|r| r.object_id.ends_with("/secrets/after")));
+    assert!(records.iter().any(|r| r.object_url().ends_with("/secrets/after")));
 }
 
 fn copy(owner: &Owner) -> Owner {
