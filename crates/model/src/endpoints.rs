@@ -70,6 +70,12 @@ impl Endpoints {
         format!("{}/{tenant}/v2.0", self.authority())
     }
 
+    /// Whether an issuer is this installation's own token service.
+    pub fn is_own_issuer(&self, issuer: &str) -> bool {
+        let rest = issuer.strip_prefix("https://login");
+        rest.and_then(|rest| rest.strip_prefix(&self.suffix)).is_some_and(|r| r.starts_with('/'))
+    }
+
     /// The resource that tokens for vaults are asked for, and their `aud`.
     pub fn vault_resource(&self) -> String {
         self.url("vault")
@@ -120,6 +126,21 @@ mod tests {
             "",
         ] {
             assert_eq!(at.host(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_issuer_is_ours() {
+        let at = Endpoints::new("kv.example", 443);
+        let tenant = TenantId::from_bytes([1; 16]);
+        assert!(at.is_own_issuer(&at.issuer(tenant)));
+        for other in [
+            "https://login.kv.example",
+            "https://login.kv.example.evil/x",
+            "https://login.kv.example:8443/x",
+            "https://idp.kv.example/x",
+        ] {
+            assert!(!at.is_own_issuer(other), "{other}");
         }
     }
 

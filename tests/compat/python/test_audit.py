@@ -141,3 +141,15 @@ def test_the_chain_verifies_and_a_changed_byte_does_not(server, written):
     finally:
         segment.write_bytes(original)
         server.start()
+
+
+def test_what_is_asked_at_the_administration_socket_is_recorded_too(server):
+    def asked():
+        about = [r for r in records(server) if r["properties"]["requestUri"] == "unix:/vaults"]
+        operations = [r["operationName"] for r in about]
+        return [operations.count(f"Administration{kind}") for kind in ("Read", "Refused")]
+
+    reads, refusals = asked()
+    server.cli("vault", "list")
+    assert server.cli("vault", "create", "x", check=False).returncode != 0
+    assert asked() == [reads + 1, refusals + 1]

@@ -127,3 +127,6 @@ def test_its_requests_are_audited_under_its_principal(server, issuer):
     found = [record for record in map(json.loads, lines)
              if record["identity"].get("claim", {}).get(claim) == PRINCIPAL]
     assert found and all(record["operationName"] == "SecretGet" for record in found)
+    assert {record["properties"]["issuer"] for record in found} == {issuer.url}
+    ours = [record for record in map(json.loads, lines) if record["operationName"] == "SecretSet"]
+    assert ours and not any("issuer" in record["properties"] for record in ours)

@@ -7,7 +7,7 @@ use strongroom_audit::{Record, audited_uri};
 use strongroom_authz::{Authorized, Denied};
 use strongroom_crypto::random;
 use strongroom_directory::Vault;
-use strongroom_model::{Caller, RequestId, Timestamp};
+use strongroom_model::{Caller, Endpoints, RequestId, Timestamp};
 use strongroom_ops::Call;
 use strongroom_store::Store;
 
@@ -58,8 +58,12 @@ impl Draft {
     }
 }
 
-/// Notes who called.
-pub(crate) fn identify(call: &mut Call, caller: &Caller) {
+/// Notes who called. What a foreign issuer says of its callers is shown with its name: it could
+/// say anything.
+pub(crate) fn identify(call: &mut Call, caller: &Caller, endpoints: &Endpoints) {
+    if !endpoints.is_own_issuer(&caller.issuer) {
+        call.set_property("issuer", caller.issuer.clone());
+    }
     let identity = &mut call.record_mut().identity;
     identity.object_id = Some(caller.object_id.to_string());
     identity.app_id.clone_from(&caller.app_id);

@@ -154,7 +154,7 @@ async fn attempt<S: Store>(
     let token = bearer_token(authorization.and_then(|value| value.to_str().ok()))?;
     let tenant = asked.tenant.ok_or_else(not_found)?;
     let caller = service.authenticator.authenticate(token, call.now(), tenant).await?;
-    draft::identify(call, &caller);
+    draft::identify(call, &caller, &service.endpoints);
     let vault = asked.vault.ok_or_else(not_found)?;
 
     let method = method(&head.method, &head.headers);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Path, Query, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -44,7 +44,7 @@ pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
         .route("/clock/accept", post(accept_clock))
         .route("/audit/verify", post(verify_audit))
         .route("/tokenKeys/rotate", post(rotate_token_key))
-        .layer(middleware::from_fn_with_state(admin.clone(), audit_refusals))
+        .layer(middleware::from_fn_with_state(admin.clone(), audit_the_rest))
         .with_state(admin)
 }
 
@@ -52,8 +52,9 @@ pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
 #[derive(Clone, Copy)]
 struct Recorded;
 
-/// Records every refusal that no operation saw: an unknown route, a body that does not parse.
-async fn audit_refusals(
+/// Records what no operation does: reads, and refusals of what is no operation (an unknown route,
+/// a body that does not parse).
+async fn audit_the_rest(
     State(admin): State<Admin>,
     request: Request,
     next: Next,
@@ -61,13 +62,15 @@ async fn audit_refusals(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
     let status = response.status();
-    if status.is_success() || response.extensions().get::<Recorded>().is_some() {
+    let recorded = response.extensions().get::<Recorded>().is_some();
+    if recorded || (status.is_success() && method != Method::GET) {
         return Ok(response);
     }
-    let mut call = admin.call("AdministrationRefused")?;
+    let name = if status.is_success() { "AdministrationRead" } else { "AdministrationRefused" };
+    let mut call = admin.call(name)?;
     call.record_mut().request_uri = format!("unix:{path}");
-    let why = format!("{method} was refused");
-    admin.node.audit.record(&call.close(status.as_u16(), Some(&why))).await.map_err(failed)?;
+    let why = (!status.is_success()).then(|| format!("{method} was refused"));
+    admin.node.audit.record(&call.close(status.as_u16(), why.as_deref())).await.map_err(failed)?;
     Ok(response)
 }
 

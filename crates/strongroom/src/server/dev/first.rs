@@ -53,13 +53,17 @@ pub(super) async fn prepare(
     let start = if known.is_none() { Start::First } else { Start::Later };
     let protector = root_key::key_file(&root_key, start)?;
     let complete = match known {
-        Some(_) => stored_port(store, &protector).await?,
+        Some(_) => stored_installation(store, &protector).await?,
         None => None,
     };
-    let listening = match (complete, args.port) {
-        (Some(stored), None) => listen::bind(&addresses(args), Some(stored))?,
-        (_, wanted) => listen::bind(&addresses(args), wanted)?,
+    let wanted = match &complete {
+        Some(installation) => {
+            check_marked(installation, args)?;
+            args.port.or(Some(installation.port))
+        }
+        None => args.port,
     };
+    let listening = listen::bind(&addresses(args), wanted)?;
     let port = listening.port().ok_or_else(|| CliError::failed("no address to listen on"))?;
     if complete.is_none() {
         write_private(&root_key_note(data), root_key.as_os_str().as_encoded_bytes(), 0o600)?;
@@ -70,12 +74,29 @@ pub(super) async fn prepare(
     Ok(Prepared { protector, root_key, listening, port })
 }
 
-/// The port of the first start; `None` if the set-up was interrupted before it was complete.
-async fn stored_port(store: &Engine, protector: &Protector) -> Result<Option<u16>, CliError> {
+/// The installation; `None` if its set-up was interrupted before it was complete.
+async fn stored_installation(
+    store: &Engine,
+    protector: &Protector,
+) -> Result<Option<Installation>, CliError> {
     let ring = KeyRing::open(store.clone(), protector).await.map_err(CliError::failed)?;
-    let installation: Option<Installation> =
-        read_row(store, ring.system(), b"").await.map_err(CliError::failed)?;
-    Ok(installation.map(|installation| installation.port))
+    read_row(store, ring.system(), b"").await.map_err(CliError::failed)
+}
+
+/// Refuses what a manual clock's mark forbids: this machine only, and the mark stays as it is.
+fn check_marked(installation: &Installation, args: &DevArgs) -> Result<(), CliError> {
+    if installation.manual_clock && !addresses(args).iter().all(IpAddr::is_loopback) {
+        return Err(CliError::failed(
+            "this installation has a manual clock: it is for tests, and listens on this machine \
+             only",
+        ));
+    }
+    if args.clock == ClockKind::Manual && !installation.manual_clock {
+        return Err(CliError::failed(
+            "this installation follows the system's clock; a manual clock needs a new --data",
+        ));
+    }
+    Ok(())
 }
 
 fn setup(args: &DevArgs, installation: InstallationId, port: u16) -> Result<Setup, CliError> {
@@ -124,17 +145,6 @@ pub(super) async fn settle(node: Node, args: &DevArgs, port: u16) -> Result<Node
              use another --data",
             installation.base
         )));
-    }
-    if installation.manual_clock && !addresses(args).iter().all(IpAddr::is_loopback) {
-        return Err(CliError::failed(
-            "this installation has a manual clock: it is for tests, and listens on this machine \
-             only",
-        ));
-    }
-    if args.clock == ClockKind::Manual && !installation.manual_clock {
-        return Err(CliError::failed(
-            "this installation follows the system's clock; a manual clock needs a new --data",
-        ));
     }
     if installation.port != port {
         tracing::warn!(
