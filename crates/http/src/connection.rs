@@ -129,6 +129,8 @@ pub(crate) async fn serve<S: Store>(
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(limits.headers)
+            // Head and body in one buffer: one TLS record, one write.
+            .writev(false)
             .max_buf_size(limits.header_bytes.max(8192))
             .max_headers(100);
         drive(builder.serve_connection(io, answer), &activity, &limits, &stop).await
