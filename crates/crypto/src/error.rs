@@ -13,6 +13,9 @@ pub enum CryptoError {
     /// An algorithm that this operation does not take.
     #[error("the algorithm is not acceptable")]
     Algorithm,
+    /// An input of a length that the algorithm does not take.
+    #[error("the length of the input is not acceptable")]
+    Length,
     /// Parameters outside the floor and the cap.
     #[error("the parameters of the key derivation are not acceptable")]
     Parameters,

@@ -10,9 +10,13 @@ pub mod jws;
 pub mod kdf;
 pub mod mac;
 pub mod process;
+pub mod provider;
+pub mod public;
 pub mod random;
+pub mod rsa_aes_key_wrap;
 mod secret;
 pub mod sign;
+pub mod software;
 
 pub use error::CryptoError;
 pub use mac::MacKey;

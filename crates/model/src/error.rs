@@ -29,7 +29,26 @@ pub enum ModelError {
     /// An attribute out of range.
     #[error("{0}")]
     Attributes(String),
+    /// An algorithm, key type, curve or key operation of an unknown name.
+    #[error("'{0}' is not supported. Use a value that the operation documents.")]
+    Algorithm(String),
+    /// A key, or what is said of it, that breaks the rules; the text is for the client.
+    #[error("{0}")]
+    Key(String),
+    /// A rotation policy that breaks the rules; the text is for the client.
+    #[error("{0}")]
+    RotationPolicy(String),
+    /// A release policy that breaks the grammar; the text is for the client.
+    #[error("{0}")]
+    ReleasePolicy(String),
     /// A retention outside 7 to 90 days.
     #[error("The soft delete retention must be between 7 and 90 days, not {0}")]
     Retention(u32),
+}
+
+impl ModelError {
+    /// A name that stands for nothing here, clipped: a client may have sent anything.
+    pub(crate) fn algorithm(name: &str) -> Self {
+        Self::Algorithm(name.chars().filter(|c| !c.is_control()).take(40).collect())
+    }
 }

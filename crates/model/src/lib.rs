@@ -4,12 +4,14 @@
 //! argument, so a test can travel in it and two nodes decide alike.
 
 pub mod action;
+pub mod algorithm;
 pub mod attributes;
 pub mod caller;
 pub mod context;
 pub mod endpoints;
 mod error;
 pub mod ids;
+pub mod keys;
 pub mod lifecycle;
 pub mod name;
 pub mod object;
@@ -24,6 +26,7 @@ pub mod vault;
 pub mod version;
 
 pub use action::{DataAction, DataActions};
+pub use algorithm::{EncryptionAlgorithm, SignatureAlgorithm};
 pub use attributes::{Attributes, AttributesChange};
 pub use caller::{Caller, IdentityType};
 pub use context::{ConnectionInfo, RequestContext};
@@ -32,6 +35,9 @@ pub use error::ModelError;
 pub use ids::{
     ClientId, CredentialId, IncarnationId, InstallationId, PrincipalId, RequestId,
     RoleAssignmentId, RoleDefinitionId, SubscriptionId, TenantId, VaultId,
+};
+pub use keys::{
+    AkpAlgorithm, Curve, KeyListing, KeyOperation, KeySpec, KeyType, PublicKey, ReleasePolicy,
 };
 pub use name::{ObjectName, ResourceGroupName, VaultName};
 pub use object::{Head, Kind, State, VersionRecord};

@@ -1,0 +1,350 @@
+//! The rules of keys: types, sizes, curves, permitted operations, and what is known of a version.
+
+use minicbor::{Decode, Encode};
+
+use crate::algorithm::named;
+use crate::{EncryptionAlgorithm, ModelError, SignatureAlgorithm};
+
+/// The longest tag name or value of a key, in characters.
+pub const MAX_TAG_CHARS: usize = 256;
+
+named! {
+    /// The type of a key (`kty`).
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    KeyType:
+    /// An elliptic curve key, in software.
+    #[n(0)]
+    Ec "EC"
+    /// An elliptic curve key, in the vault's device.
+    #[n(1)]
+    EcHsm "EC-HSM"
+    /// An RSA key, in software.
+    #[n(2)]
+    Rsa "RSA"
+    /// An RSA key, in the vault's device.
+    #[n(3)]
+    RsaHsm "RSA-HSM"
+    /// A symmetric key, in software.
+    #[n(4)]
+    Oct "oct"
+    /// A symmetric key, in the device.
+    #[n(5)]
+    OctHsm "oct-HSM"
+    /// A key pair of an algorithm of its own (ML-DSA), in software.
+    #[n(6)]
+    Akp "AKP"
+    /// A key pair of an algorithm of its own (ML-DSA), in the vault's device.
+    #[n(7)]
+    AkpHsm "AKP-HSM"
+}
+
+named! {
+    /// An elliptic curve (`crv`).
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    Curve:
+    /// NIST P-256 (secp256r1).
+    #[n(0)]
+    P256 "P-256"
+    /// NIST P-384 (secp384r1).
+    #[n(1)]
+    P384 "P-384"
+    /// NIST P-521 (secp521r1).
+    #[n(2)]
+    P521 "P-521"
+    /// secp256k1, as Key Vault calls it.
+    #[n(3)]
+    P256K "P-256K"
+}
+
+named! {
+    /// What a key may be used for (`key_ops`).
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    KeyOperation:
+    /// Encrypt data.
+    #[n(0)]
+    Encrypt "encrypt"
+    /// Decrypt data.
+    #[n(1)]
+    Decrypt "decrypt"
+    /// Sign a digest.
+    #[n(2)]
+    Sign "sign"
+    /// Verify a signature.
+    #[n(3)]
+    Verify "verify"
+    /// Wrap another key.
+    #[n(4)]
+    WrapKey "wrapKey"
+    /// Unwrap another key.
+    #[n(5)]
+    UnwrapKey "unwrapKey"
+    /// Unwrap a key that is being imported (a BYOK key exchange key); excludes every other one.
+    #[n(6)]
+    Import "import"
+    /// Leave by release under a policy.
+    #[n(7)]
+    Export "export"
+    /// Wrap a key that never leaves in the clear.
+    #[n(8)]
+    SecureWrapKey "secureWrapKey"
+    /// Unwrap a key for an attested environment.
+    #[n(9)]
+    SecureUnwrapKey "secureUnwrapKey"
+}
+
+named! {
+    /// The algorithm of an `AKP` key.
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    AkpAlgorithm:
+    /// ML-DSA-44 (FIPS 204).
+    #[n(0)]
+    MlDsa44 "ML-DSA-44"
+    /// ML-DSA-65 (FIPS 204).
+    #[n(1)]
+    MlDsa65 "ML-DSA-65"
+    /// ML-DSA-87 (FIPS 204).
+    #[n(2)]
+    MlDsa87 "ML-DSA-87"
+}
+
+impl KeyType {
+    /// Whether the private half lies in a device.
+    pub fn is_hsm(self) -> bool {
+        matches!(self, Self::EcHsm | Self::RsaHsm | Self::OctHsm | Self::AkpHsm)
+    }
+
+    /// The type without the device.
+    #[must_use]
+    pub fn software(self) -> Self {
+        match self {
+            Self::Ec | Self::EcHsm => Self::Ec,
+            Self::Rsa | Self::RsaHsm => Self::Rsa,
+            Self::Oct | Self::OctHsm => Self::Oct,
+            Self::Akp | Self::AkpHsm => Self::Akp,
+        }
+    }
+
+    /// The operations of a key of this type whose creator named none.
+    pub fn default_operations(self) -> &'static [KeyOperation] {
+        use KeyOperation::{Decrypt, Encrypt, Sign, UnwrapKey, Verify, WrapKey};
+        match self.software() {
+            Self::Rsa => &[Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey],
+            Self::Oct => &[Encrypt, Decrypt, WrapKey, UnwrapKey],
+            _ => &[Sign, Verify],
+        }
+    }
+}
+
+impl Curve {
+    /// The length of a coordinate and of the private scalar, in bytes.
+    pub fn field_bytes(self) -> usize {
+        match self {
+            Self::P256 | Self::P256K => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+/// The public exponent of RSA keys, unless another was asked for: 65537.
+pub const DEFAULT_EXPONENT: u32 = 65_537;
+
+/// A key to be generated: its type without the device, and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeySpec {
+    /// An RSA key.
+    Rsa {
+        /// The modulus, in bits: 2048, 3072 or 4096.
+        bits: u16,
+        /// The public exponent: odd, 3 or more.
+        exponent: u32,
+    },
+    /// An elliptic curve key.
+    Ec(Curve),
+    /// A symmetric key.
+    Oct {
+        /// Its length, in bits: 128, 192 or 256.
+        bits: u16,
+    },
+    /// An ML-DSA key pair.
+    Akp(AkpAlgorithm),
+}
+
+impl KeySpec {
+    /// An RSA key of a size, with the usual exponent or another.
+    ///
+    /// # Errors
+    /// [`ModelError::Key`] for a size other than 2048, 3072 and 4096, and for an exponent that is
+    /// even or below 3.
+    pub fn rsa(bits: u32, exponent: Option<u32>) -> Result<Self, ModelError> {
+        let sized = [2048_u16, 3072, 4096].into_iter().find(|known| u32::from(*known) == bits);
+        let bits = sized.ok_or_else(|| {
+            ModelError::Key(format!("The key size {bits} is not supported: 2048, 3072 or 4096."))
+        })?;
+        let exponent = exponent.unwrap_or(DEFAULT_EXPONENT);
+        if exponent < 3 || exponent.is_multiple_of(2) {
+            return Err(ModelError::Key(format!(
+                "The public exponent {exponent} is not supported: an odd number of 3 or more."
+            )));
+        }
+        Ok(Self::Rsa { bits, exponent })
+    }
+
+    /// A symmetric key of a size.
+    ///
+    /// # Errors
+    /// [`ModelError::Key`] for a size other than 128, 192 and 256.
+    pub fn oct(bits: u32) -> Result<Self, ModelError> {
+        let sized = [128_u16, 192, 256].into_iter().find(|known| u32::from(*known) == bits);
+        let bits = sized.ok_or_else(|| {
+            ModelError::Key(format!("The key size {bits} is not supported: 128, 192 or 256."))
+        })?;
+        Ok(Self::Oct { bits })
+    }
+}
+
+/// The public half of a key: big-endian integers without leading zeros, coordinates at full
+/// length.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum PublicKey {
+    /// An RSA key.
+    #[n(0)]
+    Rsa {
+        /// The modulus.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        n: Vec<u8>,
+        /// The exponent.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        e: Vec<u8>,
+    },
+    /// A point on a curve.
+    #[n(1)]
+    Ec {
+        /// The curve.
+        #[n(0)]
+        curve: Curve,
+        /// The point's x, [`Curve::field_bytes`] long.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        x: Vec<u8>,
+        /// The point's y, [`Curve::field_bytes`] long.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        y: Vec<u8>,
+    },
+    /// A symmetric key has no public half.
+    #[n(2)]
+    Oct {
+        /// Its length, in bits.
+        #[n(0)]
+        bits: u16,
+    },
+    /// An ML-DSA key.
+    #[n(3)]
+    Akp {
+        /// The algorithm.
+        #[n(0)]
+        algorithm: AkpAlgorithm,
+        /// The public key as FIPS 204 encodes it.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        public: Vec<u8>,
+    },
+}
+
+impl PublicKey {
+    /// The size of the key, in bits: of the modulus, the curve's field, the symmetric key; `None`
+    /// for ML-DSA.
+    pub fn bits(&self) -> Option<u32> {
+        match self {
+            Self::Rsa { n, .. } => u32::try_from(n.len() * 8).ok(),
+            Self::Ec { curve: Curve::P521, .. } => Some(521),
+            Self::Ec { curve, .. } => u32::try_from(curve.field_bytes() * 8).ok(),
+            Self::Oct { bits } => Some(u32::from(*bits)),
+            Self::Akp { .. } => None,
+        }
+    }
+
+    /// Whether keys of this type and size sign with `algorithm`.
+    pub fn signs_with(&self, algorithm: SignatureAlgorithm) -> bool {
+        use SignatureAlgorithm as Alg;
+        match self {
+            Self::Rsa { .. } => matches!(
+                algorithm,
+                Alg::Rs256
+                    | Alg::Rs384
+                    | Alg::Rs512
+                    | Alg::Ps256
+                    | Alg::Ps384
+                    | Alg::Ps512
+                    | Alg::Rsnull
+            ),
+            Self::Ec { curve, .. } => matches!(
+                (curve, algorithm),
+                (Curve::P256, Alg::Es256)
+                    | (Curve::P384, Alg::Es384)
+                    | (Curve::P521, Alg::Es512)
+                    | (Curve::P256K, Alg::Es256k)
+            ),
+            Self::Oct { .. } => matches!(algorithm, Alg::Hs256 | Alg::Hs384 | Alg::Hs512),
+            Self::Akp { algorithm: of, .. } => matches!(
+                (of, algorithm),
+                (AkpAlgorithm::MlDsa44, Alg::MlDsa44)
+                    | (AkpAlgorithm::MlDsa65, Alg::MlDsa65)
+                    | (AkpAlgorithm::MlDsa87, Alg::MlDsa87)
+            ),
+        }
+    }
+
+    /// Whether keys of this type and size encrypt or wrap with `algorithm`.
+    pub fn encrypts_with(&self, algorithm: EncryptionAlgorithm) -> bool {
+        match self {
+            Self::Rsa { .. } => algorithm.is_rsa(),
+            Self::Oct { bits } => {
+                !algorithm.is_rsa() && algorithm.aes_bits().is_none_or(|needed| needed == *bits)
+            }
+            Self::Ec { .. } | Self::Akp { .. } => false,
+        }
+    }
+}
+
+/// A release policy as its client sent it: the grammar is in [`crate::release`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ReleasePolicy {
+    /// `application/json; charset=utf-8` or with `version=1.0`.
+    #[n(0)]
+    pub content_type: Option<String>,
+    /// Whether it can never be changed again.
+    #[n(1)]
+    pub immutable: bool,
+    /// The policy: JSON.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub document: Vec<u8>,
+}
+
+/// What is known of a version of a key beside attributes and tags. All of it is public.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct KeyListing {
+    /// The type.
+    #[n(0)]
+    pub key_type: KeyType,
+    /// The public half.
+    #[n(1)]
+    pub public: PublicKey,
+    /// What it may be used for, in the client's order.
+    #[n(2)]
+    pub key_ops: Vec<KeyOperation>,
+    /// Whether it may be released under its policy.
+    #[n(3)]
+    pub exportable: bool,
+    /// When it may be released.
+    #[n(4)]
+    pub release_policy: Option<ReleasePolicy>,
+    /// Whether the key lives and dies with a certificate.
+    #[n(5)]
+    pub managed: Option<bool>,
+    /// What protects it: `hsmPlatform` on the wire. 0 is software.
+    #[n(6)]
+    pub hsm_platform: u8,
+}
