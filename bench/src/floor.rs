@@ -1,11 +1,14 @@
-//! The bare server: rustls, hyper and axum, the same bytes for every request, nothing else.
+//! The bare server: rustls, hyper and axum, the same bytes for every request, nothing else; a
+//! POST's body is read, and with `--sign` each is worth an ES256 signature by aws-lc alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::Router;
+use aws_lc_rs::digest::{Digest, SHA256};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Signature};
 use axum::response::IntoResponse as _;
+use axum::{Router, routing};
 use bytes::Bytes;
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -41,6 +44,9 @@ pub(crate) struct Options {
     /// Where to write the address, once it is being served.
     #[arg(long)]
     ready_file: PathBuf,
+    /// Make an ES256 signature for every POST.
+    #[arg(long)]
+    sign: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -51,10 +57,17 @@ async fn serve(options: &Options) -> Result<()> {
     let body = Bytes::from(std::fs::read(&options.body)?);
     let headers = read_headers(&options.headers)?;
     let tls = TlsAcceptor::from(tls(&options.ca_out)?);
-    let router = Router::new().fallback(move || {
-        let answer = (StatusCode::OK, headers.clone(), body.clone());
-        async move { answer.into_response() }
-    });
+    let signer = if options.sign { Some(Arc::new(Signer::new()?)) } else { None };
+    let fixed = (StatusCode::OK, headers, body);
+    let posted = fixed.clone();
+    let get = move || std::future::ready(fixed.clone().into_response());
+    let post = move |_body: Bytes| {
+        if let Some(signer) = &signer {
+            std::hint::black_box(signer.sign());
+        }
+        std::future::ready(posted.clone().into_response())
+    };
+    let router = Router::new().fallback_service(routing::get(get).post(post));
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     announce(&options.ready_file, &listener.local_addr()?.to_string())?;
     loop {
@@ -67,6 +80,22 @@ async fn serve(options: &Options) -> Result<()> {
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             }
         });
+    }
+}
+
+/// A P-256 key, ready to sign the same digest again and again.
+struct Signer(EcdsaKeyPair, Digest);
+
+impl Signer {
+    fn new() -> Result<Self> {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+            .map_err(|_| "aws-lc generates no key")?;
+        let digest = Digest::import_less_safe(&[7; 32], &SHA256).map_err(|_| "no digest")?;
+        Ok(Self(key, digest))
+    }
+
+    fn sign(&self) -> Option<Signature> {
+        self.0.sign_digest(&self.1).ok()
     }
 }
 

@@ -65,6 +65,7 @@ enum Mode {
 }
 
 /// What to send.
+#[derive(Clone)]
 pub(crate) enum Work {
     /// One path.
     Get(String),
@@ -72,6 +73,14 @@ pub(crate) enum Work {
     GetAmong { prefix: String, count: u64 },
     /// `PUT /secrets/{prefix}{n}` of n from 0, each once.
     Set { prefix: String },
+    /// `POST` of one body to one path.
+    Post { path: String, body: String },
+    /// `POST /keys/{prefix}{n}{suffix}` of n from 0, each once.
+    PostEach { prefix: String, suffix: &'static str, body: String },
+    /// `POST /keys/{prefix}{n}{suffix}` of n below a count, in a scattered order.
+    PostAmong { prefix: String, suffix: &'static str, body: String, count: u64 },
+    /// Each of them so often in a hundred; only the first is measured.
+    Mixture(Vec<(u64, Work)>),
 }
 
 /// A measurement to be made.
@@ -178,7 +187,7 @@ impl Load {
         let shared = Arc::new(Shared { next: AtomicU64::new(0), measured_from, ends, limit });
         let tasks: Vec<_> = connections
             .into_iter()
-            .map(|connection| tokio::spawn(run(connection, self.template(), shared.clone())))
+            .map(|connection| tokio::spawn(run(connection, self.templates(), shared.clone())))
             .collect();
         let mut all = Seen::new();
         for task in tasks {
@@ -194,21 +203,41 @@ impl Load {
         Ok(figures)
     }
 
-    fn template(&self) -> Template {
+    /// What each connection sends: of a hundred turns, how many are whose.
+    fn templates(&self) -> Vec<(u64, Template)> {
+        match &self.work {
+            Work::Mixture(parts) => {
+                parts.iter().map(|(share, work)| (*share, self.template(work))).collect()
+            }
+            work => vec![(100, self.template(work))],
+        }
+    }
+
+    fn template(&self, work: &Work) -> Template {
         let bearer = self.bearer.as_deref();
         let number = "0".repeat(DIGITS);
-        let (bytes, among) = match &self.work {
-            Work::Get(path) => (self.endpoint.request("GET", path, bearer, None), Names::One),
+        let get = |path: &str| self.endpoint.request("GET", path, bearer, None);
+        let send = |method, path: &str, body: &str| {
+            self.endpoint.request(method, path, bearer, Some(("application/json", body)))
+        };
+        let (bytes, among) = match work {
+            Work::Mixture(_) => (Vec::new(), Names::One),
+            Work::Get(path) => (get(path), Names::One),
+            Work::Post { path, body } => (send("POST", path, body), Names::One),
             Work::GetAmong { prefix, count } => {
-                let path = format!("/secrets/{prefix}{number}/?api-version=7.4");
-                let request = self.endpoint.request("GET", &path, bearer, None);
-                (request, Names::Among(*count))
+                (get(&format!("/secrets/{prefix}{number}/?api-version=7.4")), Names::Among(*count))
             }
             Work::Set { prefix } => {
                 let path = format!("/secrets/{prefix}{number}?api-version=7.4");
                 let body = format!(r#"{{"value":"{}"}}"#, "v".repeat(VALUE_BYTES));
-                let body = Some(("application/json", body.as_str()));
-                (self.endpoint.request("PUT", &path, bearer, body), Names::Each)
+                (send("PUT", &path, &body), Names::Each)
+            }
+            Work::PostEach { prefix, suffix, body } => {
+                (send("POST", &format!("/keys/{prefix}{number}{suffix}"), body), Names::Each)
+            }
+            Work::PostAmong { prefix, suffix, body, count } => {
+                let path = format!("/keys/{prefix}{number}{suffix}");
+                (send("POST", &path, body), Names::Among(*count))
             }
         };
         let at = bytes.windows(DIGITS).position(|w| w == number.as_bytes()).unwrap_or(0);
@@ -245,7 +274,23 @@ impl Template {
     }
 }
 
-async fn run(mut connection: Connection, mut template: Template, shared: Arc<Shared>) -> Seen {
+/// The part whose turn it is; an odd step through the hundred scatters them.
+fn part_of(parts: &mut [(u64, Template)], turn: u64) -> Option<(bool, &mut Template)> {
+    let mut place = turn.wrapping_mul(37) % 100;
+    for (at, (share, template)) in parts.iter_mut().enumerate() {
+        if place < *share {
+            return Some((at == 0, template));
+        }
+        place -= *share;
+    }
+    None
+}
+
+async fn run(
+    mut connection: Connection,
+    mut parts: Vec<(u64, Template)>,
+    shared: Arc<Shared>,
+) -> Seen {
     let mut seen = Seen::new();
     loop {
         let turn = shared.next.fetch_add(1, Ordering::Relaxed);
@@ -253,6 +298,7 @@ async fn run(mut connection: Connection, mut template: Template, shared: Arc<Sha
         if turn >= shared.limit || shared.ends.is_some_and(|end| sent >= end) {
             return seen;
         }
+        let Some((measured, template)) = part_of(&mut parts, turn) else { return seen };
         let answer = connection.exchange(template.numbered(turn)).await;
         let answered = Instant::now();
         match answer {
@@ -267,7 +313,7 @@ async fn run(mut connection: Connection, mut template: Template, shared: Arc<Sha
             }
         }
         seen.sent += 1;
-        if sent >= shared.measured_from {
+        if measured && sent >= shared.measured_from {
             seen.latencies.record(answered - sent);
         }
     }

@@ -3,6 +3,7 @@
 //! `suite` is the whole measurement: Strongroom and the floors in alternating rounds of one run,
 //! so that every figure stands beside what this machine can do at that moment.
 
+mod bare;
 mod client;
 mod decide;
 mod floor;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::client::{self, Endpoint};
+use crate::client::{self, Endpoint, Response};
 use crate::process::Server;
 use crate::{Error, Result};
 
@@ -47,6 +47,9 @@ impl Home {
         let mut dev = Command::new(&self.program);
         dev.arg("dev").arg("--data").arg(&data).arg("--ready-file").arg(&ready);
         dev.arg("--root-key").arg(self.dir.join("root.key"));
+        let config = self.dir.join("config.toml");
+        std::fs::write(&config, "[keys]\nsymmetric_in_vaults = true\n")?;
+        dev.arg("--config").arg(&config);
         if !data.exists() {
             dev.args(["--port", "0"]);
         }
@@ -71,6 +74,18 @@ impl Home {
 }
 
 impl Strongroom {
+    /// Sends one body and gives the whole answer.
+    pub(crate) fn post(&self, path: &str, body: &str) -> Result<Answer> {
+        block_on(async {
+            let body = Some(("application/json", body));
+            let request = self.vault.request("POST", path, Some(&self.token), body);
+            let mut connection = self.vault.connect().await?;
+            let response = connection.exchange(&request).await?;
+            expect(response.status, 200, path)?;
+            Ok(Answer::of(&response))
+        })
+    }
+
     /// Sets a secret of 200 bytes and reads it back.
     pub(crate) fn sample(&self, path: &str) -> Result<Answer> {
         block_on(async {
@@ -83,11 +98,17 @@ impl Strongroom {
             expect(connection.exchange(&set).await?.status, 200, "set")?;
             let response = connection.exchange(&get).await?;
             expect(response.status, 200, "get")?;
-            let head = String::from_utf8_lossy(response.head);
-            let headers = head.lines().skip(1).filter(|line| !is_the_servers_own(line));
-            let headers = headers.map(|line| format!("{line}\n")).collect();
-            Ok(Answer { headers, body: response.body.to_vec() })
+            Ok(Answer::of(&response))
         })
+    }
+}
+
+impl Answer {
+    fn of(response: &Response<'_>) -> Self {
+        let head = String::from_utf8_lossy(response.head);
+        let headers = head.lines().skip(1).filter(|line| !is_the_servers_own(line));
+        let headers = headers.map(|line| format!("{line}\n")).collect();
+        Self { headers, body: response.body.to_vec() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The whole measurement: Strongroom and the floors in alternating rounds of one run.
 
+mod keys;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -66,6 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     suite.preload()?;
     suite.set_many()?;
     suite.get_among()?;
+    suite.keys()?;
     let Suite { report, .. } = suite;
     report.write(&options.out)?;
     println!("{}", report.markdown());
@@ -94,7 +97,7 @@ impl Suite {
         let strongroom = home.start()?;
         let again = strongroom.first_answer.as_secs_f64();
         let (floor, floor_endpoint) =
-            start_floor(&folder(dir, "floor")?, &strongroom.sample(SAMPLE)?)?;
+            start_floor(&folder(dir, "floor")?, &strongroom.sample(SAMPLE)?, false)?;
         let rows = vec![
             Row::of("first start to first answer", "s", first_answer).must(Goal::AtMost(0.5)),
             Row::of("later start to first answer", "s", again).must(Goal::AtMost(0.5)),
@@ -237,7 +240,7 @@ impl Suite {
 }
 
 /// The floor that answers as Strongroom answered.
-fn start_floor(dir: &Path, answer: &Answer) -> Result<(Server, Endpoint)> {
+fn start_floor(dir: &Path, answer: &Answer, sign: bool) -> Result<(Server, Endpoint)> {
     let (ready, ca) = (dir.join("ready"), dir.join("ca.pem"));
     let (body, headers) = (dir.join("body"), dir.join("headers"));
     std::fs::write(&body, &answer.body)?;
@@ -245,6 +248,9 @@ fn start_floor(dir: &Path, answer: &Answer) -> Result<(Server, Endpoint)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("floor").arg("--body").arg(body).arg("--headers").arg(headers);
     command.arg("--ca-out").arg(&ca).arg("--ready-file").arg(&ready);
+    if sign {
+        command.arg("--sign");
+    }
     let log = dir.join("log");
     let mut server = Server::start(&mut command, &log)?;
     server.await_file(&ready, &log)?;

@@ -23,6 +23,10 @@ impl Claims {
         serde_json::from_slice(json).map_err(|_| TokenFault::Malformed)
     }
 
+    pub(crate) fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

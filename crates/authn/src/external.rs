@@ -7,7 +7,7 @@ use strongroom_directory::{Directory, TrustedIssuer};
 use strongroom_model::{Caller, Endpoints, IdentityType, PrincipalId, Timestamp};
 use uuid::Uuid;
 
-mod keys;
+pub(crate) mod keys;
 mod outgoing;
 
 pub use outgoing::OutgoingRules;
@@ -16,7 +16,7 @@ use crate::TokenFault;
 use crate::claims::Claims;
 use crate::jws::Jws;
 use crate::verify::{Lifetime, Origin, Proof};
-use keys::IssuerKeys;
+use keys::{IssuerKeys, KeySource};
 
 /// How far an external issuer's clock may be off, in seconds.
 const LEEWAY: i64 = 60;
@@ -60,11 +60,14 @@ pub(crate) fn resolve(
     Ok(Caller { groups, ..before.clone() })
 }
 
+/// An issuer's keys, and the configuration they were fetched under.
+type Configured = (Arc<TrustedIssuer>, Arc<IssuerKeys>);
+
 /// The keys of all external issuers seen so far.
 pub(crate) struct ExternalIssuers {
     endpoints: Endpoints,
     outgoing: Arc<OutgoingRules>,
-    keys: Mutex<HashMap<String, Arc<IssuerKeys>>>,
+    keys: Mutex<HashMap<String, Configured>>,
 }
 
 impl ExternalIssuers {
@@ -109,11 +112,12 @@ impl ExternalIssuers {
     fn keys_of(&self, trusted: &Arc<TrustedIssuer>) -> Arc<IssuerKeys> {
         let mut all = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get(&trusted.issuer) {
-            Some(keys) if keys.is_of(trusted) => Arc::clone(keys),
+            Some((configured, keys)) if configured == trusted => Arc::clone(keys),
             _ => {
                 let outgoing = Arc::clone(&self.outgoing);
-                let keys = Arc::new(IssuerKeys::new(Arc::clone(trusted), outgoing));
-                all.insert(trusted.issuer.clone(), Arc::clone(&keys));
+                let keys = Arc::new(IssuerKeys::new(KeySource::of(trusted), outgoing));
+                let configured = (Arc::clone(trusted), Arc::clone(&keys));
+                all.insert(trusted.issuer.clone(), configured);
                 keys
             }
         }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+pub mod attestation;
 mod challenge;
 mod claims;
 mod external;

@@ -24,6 +24,7 @@
 //!         vault,
 //!         object: None,
 //!         assignment: id,
+//!         public_only: false,
 //!     }
 //! }
 //! ```
@@ -76,6 +77,7 @@ pub struct Authorized {
     vault: Arc<VaultResource>,
     object: Option<ObjectName>,
     assignment: RoleAssignmentId,
+    public_only: bool,
 }
 
 impl Authorized {
@@ -102,6 +104,28 @@ impl Authorized {
     /// The role assignment that allows it.
     pub fn assignment(&self) -> RoleAssignmentId {
         self.assignment
+    }
+
+    /// Whether it is allowed with the public half of a key alone: the caller may read the key,
+    /// but has not the operation's own data action.
+    pub fn is_public_only(&self) -> bool {
+        self.public_only
+    }
+
+    /// The refusal, for what [`Authorized::is_public_only`] does not cover.
+    pub fn refuse(&self) -> Denied {
+        let scope = self.vault.scope();
+        let resource = match &self.object {
+            Some(name) => scope.object(self.operation.kind(), name.as_str()),
+            None => scope,
+        };
+        Denied {
+            caller: Arc::clone(&self.caller),
+            operation: self.operation,
+            vault: Arc::clone(&self.vault),
+            resource,
+            reason: Reason::NoAssignment,
+        }
     }
 }
 
@@ -157,11 +181,17 @@ pub fn authorise(access: Access<'_>, assignments: &impl Assignments) -> Result<A
     if caller.tenant != vault.tenant {
         return denied(caller, vault, resource, Reason::OtherTenant);
     }
-    match evaluate(&caller, operation.action(), &resource, assignments) {
-        Decision::Allowed(assignment) => {
-            Ok(Authorized { caller, operation, vault, object, assignment })
+    let decided = |action| match evaluate(&caller, action, &resource, assignments) {
+        Decision::Allowed(assignment) => Some(assignment),
+        Decision::Denied => None,
+    };
+    let own = decided(operation.action());
+    let public_only = own.is_none();
+    match own.or_else(|| operation.public_action().and_then(decided)) {
+        Some(assignment) => {
+            Ok(Authorized { caller, operation, vault, object, assignment, public_only })
         }
-        Decision::Denied => denied(caller, vault, resource, Reason::NoAssignment),
+        None => denied(caller, vault, resource, Reason::NoAssignment),
     }
 }
 

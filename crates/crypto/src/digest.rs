@@ -1,6 +1,9 @@
 //! Digests (FIPS 180-4).
 
 use aws_lc_rs::digest;
+use strongroom_model::SignatureAlgorithm;
+
+use crate::CryptoError;
 
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -14,6 +17,24 @@ pub fn sha1(bytes: &[u8]) -> [u8; 20] {
     let mut out = [0; 20];
     out.copy_from_slice(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
     out
+}
+
+/// A digest that somebody else computed, checked for the length that `algorithm` takes.
+///
+/// # Errors
+/// [`CryptoError::Length`] for another length, [`CryptoError::Algorithm`] for an algorithm that
+/// takes no digest.
+pub(crate) fn import(
+    algorithm: SignatureAlgorithm,
+    bytes: &[u8],
+) -> Result<digest::Digest, CryptoError> {
+    let hash = match algorithm.digest_bytes() {
+        Some(32) => &digest::SHA256,
+        Some(48) => &digest::SHA384,
+        Some(64) => &digest::SHA512,
+        _ => return Err(CryptoError::Algorithm),
+    };
+    digest::Digest::import_less_safe(bytes, hash).map_err(|_| CryptoError::Length)
 }
 
 #[cfg(test)]

@@ -2,12 +2,10 @@
 //!
 //! There is no `none` and no HMAC here, so a token can never choose one.
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use aws_lc_rs::digest::{SHA256, SHA384, digest};
+use strongroom_model::{Curve, PublicKey, SignatureAlgorithm as KeySignatureAlgorithm};
 
-use crate::CryptoError;
+use crate::{CryptoError, public};
 
 /// A signature algorithm that tokens may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,14 +46,8 @@ impl SignatureAlgorithm {
     }
 }
 
-enum Public {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    P256(Vec<u8>),
-    P384(Vec<u8>),
-}
-
 /// A public key that verifies signatures.
-pub struct VerifyingKey(Public);
+pub struct VerifyingKey(PublicKey);
 
 impl VerifyingKey {
     /// An RSA key of 2048 to 8192 bits, from big-endian integers.
@@ -69,7 +61,7 @@ impl VerifyingKey {
         if !(256..=1024).contains(&n.len()) || !odd(n) || !odd(e) || e == [1] || e.len() > 5 {
             return Err(CryptoError::Key);
         }
-        Ok(Self(Public::Rsa { n: n.to_vec(), e: e.to_vec() }))
+        Ok(Self(PublicKey::Rsa { n: n.to_vec(), e: e.to_vec() }))
     }
 
     /// A key on P-256 or P-384, from a JWK's `crv`, `x` and `y`.
@@ -77,16 +69,15 @@ impl VerifyingKey {
     /// # Errors
     /// [`CryptoError::Key`] for another curve or coordinates of another length.
     pub fn ec(curve: &str, x: &[u8], y: &[u8]) -> Result<Self, CryptoError> {
-        let size = match curve {
-            "P-256" => 32,
-            "P-384" => 48,
+        let curve = match curve {
+            "P-256" => Curve::P256,
+            "P-384" => Curve::P384,
             _ => return Err(CryptoError::Key),
         };
-        if x.len() != size || y.len() != size {
+        if x.len() != curve.field_bytes() || y.len() != curve.field_bytes() {
             return Err(CryptoError::Key);
         }
-        let point = [&[4], x, y].concat();
-        Ok(Self(if size == 32 { Public::P256(point) } else { Public::P384(point) }))
+        Ok(Self(PublicKey::Ec { curve, x: x.to_vec(), y: y.to_vec() }))
     }
 
     /// Checks a signature in its JWS form.
@@ -100,27 +91,18 @@ impl VerifyingKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError> {
-        use SignatureAlgorithm as Alg;
-        let verified = match (&self.0, algorithm) {
-            (Public::Rsa { n, e }, Alg::Rs256) => RsaPublicKeyComponents { n, e }.verify(
-                &RSA_PKCS1_2048_8192_SHA256,
-                message,
-                signature,
-            ),
-            (Public::Rsa { n, e }, Alg::Ps256) => RsaPublicKeyComponents { n, e }.verify(
-                &RSA_PSS_2048_8192_SHA256,
-                message,
-                signature,
-            ),
-            (Public::P256(point), Alg::Es256) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
-            }
-            (Public::P384(point), Alg::Es384) => {
-                UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point).verify(message, signature)
-            }
-            _ => return Err(CryptoError::Algorithm),
+        let (algorithm, hash) = match algorithm {
+            SignatureAlgorithm::Rs256 => (KeySignatureAlgorithm::Rs256, &SHA256),
+            SignatureAlgorithm::Ps256 => (KeySignatureAlgorithm::Ps256, &SHA256),
+            SignatureAlgorithm::Es256 => (KeySignatureAlgorithm::Es256, &SHA256),
+            SignatureAlgorithm::Es384 => (KeySignatureAlgorithm::Es384, &SHA384),
         };
-        verified.map_err(|_| CryptoError::Unauthentic)
+        let digest = digest(hash, message);
+        if public::verify(&self.0, algorithm, digest.as_ref(), signature)? {
+            Ok(())
+        } else {
+            Err(CryptoError::Unauthentic)
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod aead;
 pub mod digest;
 mod error;
+mod ffi;
 pub mod jws;
 pub mod kdf;
 pub mod mac;

@@ -14,6 +14,7 @@ use strongroom_authn::Authenticator;
 use strongroom_model::{Endpoints, Host};
 use strongroom_monitor::HttpMetrics;
 use strongroom_ops::Ops;
+use strongroom_ops::release::Release;
 use strongroom_store::Store;
 use tower::ServiceExt;
 
@@ -33,6 +34,7 @@ pub struct Service<S: Store> {
     pub(crate) endpoints: Endpoints,
     login: Router,
     metrics: Arc<HttpMetrics>,
+    release: Option<Release>,
 }
 
 impl<S: Store> Service<S> {
@@ -44,7 +46,17 @@ impl<S: Store> Service<S> {
         login: Router,
         metrics: Arc<HttpMetrics>,
     ) -> Self {
-        Self { ops, authenticator, endpoints, login, metrics }
+        Self { ops, authenticator, endpoints, login, metrics, release: None }
+    }
+
+    /// The same service, which also releases keys.
+    #[must_use]
+    pub fn with_release(self, release: Release) -> Self {
+        Self { release: Some(release), ..self }
+    }
+
+    pub(crate) fn release(&self) -> Option<&Release> {
+        self.release.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &HttpMetrics {

@@ -117,6 +117,17 @@ impl KeyType {
         matches!(self, Self::EcHsm | Self::RsaHsm | Self::OctHsm | Self::AkpHsm)
     }
 
+    /// The type in the vault's device.
+    #[must_use]
+    pub fn in_device(self) -> Self {
+        match self {
+            Self::Ec | Self::EcHsm => Self::EcHsm,
+            Self::Rsa | Self::RsaHsm => Self::RsaHsm,
+            Self::Oct | Self::OctHsm => Self::OctHsm,
+            Self::Akp | Self::AkpHsm => Self::AkpHsm,
+        }
+    }
+
     /// The type without the device.
     #[must_use]
     pub fn software(self) -> Self {
@@ -125,6 +136,32 @@ impl KeyType {
             Self::Rsa | Self::RsaHsm => Self::Rsa,
             Self::Oct | Self::OctHsm => Self::Oct,
             Self::Akp | Self::AkpHsm => Self::Akp,
+        }
+    }
+
+    /// Checks the operations that a creator names.
+    ///
+    /// # Errors
+    /// [`ModelError::Key`] for an operation that keys of this type cannot do, and for `import`
+    /// together with others.
+    pub fn check_operations(self, operations: &[KeyOperation]) -> Result<(), ModelError> {
+        use KeyOperation as Op;
+        if operations.contains(&Op::Import) && (operations.len() > 1 || self.software() != Self::Rsa)
+        {
+            return Err(ModelError::Key(
+                "The key operation import is for RSA keys alone, and excludes every other.".into(),
+            ));
+        }
+        let signs_only = matches!(self.software(), Self::Ec | Self::Akp);
+        let fits = |op: &&Op| match op {
+            Op::Sign | Op::Verify | Op::Export => true,
+            _ => !signs_only,
+        };
+        match operations.iter().find(|op| !fits(op)) {
+            Some(op) => Err(ModelError::Key(format!(
+                "The key operation {op} is not for keys of type {self}."
+            ))),
+            None => Ok(()),
         }
     }
 
@@ -140,6 +177,15 @@ impl KeyType {
 }
 
 impl Curve {
+    /// The size of the field, in bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::P256 | Self::P256K => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+        }
+    }
+
     /// The length of a coordinate and of the private scalar, in bytes.
     pub fn field_bytes(self) -> usize {
         match self {
@@ -192,6 +238,37 @@ impl KeySpec {
             )));
         }
         Ok(Self::Rsa { bits, exponent })
+    }
+
+    /// The key that a client describes by type, size, curve, exponent and algorithm: RSA of 2048
+    /// bits, P-256 and 256 bits unless it says otherwise.
+    ///
+    /// # Errors
+    /// [`ModelError::Key`] for a size the type does not have, and for ML-DSA without a name.
+    pub fn of(
+        key_type: KeyType,
+        size: Option<u32>,
+        curve: Option<Curve>,
+        exponent: Option<u32>,
+        algorithm: Option<AkpAlgorithm>,
+    ) -> Result<Self, ModelError> {
+        match key_type.software() {
+            KeyType::Rsa => Self::rsa(size.unwrap_or(2048), exponent),
+            KeyType::Oct => Self::oct(size.unwrap_or(256)),
+            KeyType::Akp => algorithm.map(Self::Akp).ok_or_else(|| {
+                ModelError::Key("A key of type AKP needs its algorithm: alg.".to_owned())
+            }),
+            _ => {
+                let curve = curve.unwrap_or(Curve::P256);
+                let bits = curve.bits();
+                match size {
+                    Some(size) if size != bits => Err(ModelError::Key(format!(
+                        "The key size {size} is not that of the curve {curve}: {bits}."
+                    ))),
+                    _ => Ok(Self::Ec(curve)),
+                }
+            }
+        }
     }
 
     /// A symmetric key of a size.
@@ -259,10 +336,35 @@ impl PublicKey {
     pub fn bits(&self) -> Option<u32> {
         match self {
             Self::Rsa { n, .. } => u32::try_from(n.len() * 8).ok(),
-            Self::Ec { curve: Curve::P521, .. } => Some(521),
-            Self::Ec { curve, .. } => u32::try_from(curve.field_bytes() * 8).ok(),
+            Self::Ec { curve, .. } => Some(curve.bits()),
             Self::Oct { bits } => Some(u32::from(*bits)),
             Self::Akp { .. } => None,
+        }
+    }
+
+    /// The type, without a device.
+    pub fn key_type(&self) -> KeyType {
+        match self {
+            Self::Rsa { .. } => KeyType::Rsa,
+            Self::Ec { .. } => KeyType::Ec,
+            Self::Oct { .. } => KeyType::Oct,
+            Self::Akp { .. } => KeyType::Akp,
+        }
+    }
+
+    /// A key to be generated that is like this one. An exponent beyond 32 bits is not kept.
+    pub fn spec(&self) -> KeySpec {
+        match self {
+            Self::Rsa { n, e } => {
+                let exponent = e.iter().try_fold(0_u32, |exponent, byte| {
+                    Some(exponent.checked_mul(256)? + u32::from(*byte))
+                });
+                let bits = u16::try_from(n.len() * 8).unwrap_or(u16::MAX);
+                KeySpec::Rsa { bits, exponent: exponent.unwrap_or(DEFAULT_EXPONENT) }
+            }
+            Self::Ec { curve, .. } => KeySpec::Ec(*curve),
+            Self::Oct { bits } => KeySpec::Oct { bits: *bits },
+            Self::Akp { algorithm, .. } => KeySpec::Akp(*algorithm),
         }
     }
 

@@ -17,7 +17,9 @@ pub mod name;
 pub mod object;
 pub mod operation;
 pub mod recovery;
+pub mod release;
 pub mod role;
+pub mod rotation;
 pub mod scope;
 pub mod secrets;
 pub mod tags;
@@ -44,6 +46,10 @@ pub use object::{Head, Kind, State, VersionRecord};
 pub use operation::Operation;
 pub use recovery::SoftDelete;
 pub use role::{Assignments, RoleAssignment, RoleDefinition};
+pub use rotation::{
+    IsoDuration, LifetimeActionParameters, RotationAction, RotationPolicy, RotationRules,
+    RotationTrigger,
+};
 pub use scope::Scope;
 pub use secrets::SecretListing;
 pub use tags::Tags;

@@ -2,110 +2,137 @@
 
 use crate::{DataAction, Kind};
 
-/// One operation of the data plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
+macro_rules! operations {
+    ($($(#[$doc:meta])* $variant:ident: $kind:ident $action:ident $permission:literal $audit:literal)*) => {
+        /// One operation of the data plane.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Operation { $($(#[$doc])* $variant),* }
+
+        impl Operation {
+            /// Every operation.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The data action a caller needs.
+            pub fn action(self) -> DataAction {
+                match self { $(Self::$variant => DataAction::$action),* }
+            }
+
+            /// The access-policy permission a caller needs, as `(collection, permission)`.
+            pub fn permission(self) -> (&'static str, &'static str) {
+                let permission = match self { $(Self::$variant => $permission),* };
+                (self.kind().collection(), permission)
+            }
+
+            /// The `operationName` of its audit record.
+            pub fn audit_name(self) -> &'static str {
+                match self { $(Self::$variant => $audit),* }
+            }
+
+            /// The kind of object it is about.
+            pub fn kind(self) -> Kind {
+                match self { $(Self::$variant => Kind::$kind),* }
+            }
+        }
+    };
+}
+
+operations! {
     /// `PUT /secrets/{name}`
-    SetSecret,
+    SetSecret: Secret SecretsSet "set" "SecretSet"
     /// `GET /secrets/{name}/{version}`
-    GetSecret,
+    GetSecret: Secret SecretsGet "get" "SecretGet"
     /// `PATCH /secrets/{name}/{version}`
-    UpdateSecret,
+    UpdateSecret: Secret SecretsUpdate "set" "SecretUpdate"
     /// `POST /secrets/{name}/{version}/rollback`: an extension, not in Azure. An older value
     /// becomes the newest version.
-    RollbackSecret,
+    RollbackSecret: Secret SecretsSet "set" "SecretRollback"
     /// `DELETE /secrets/{name}`
-    DeleteSecret,
+    DeleteSecret: Secret SecretsDelete "delete" "SecretDelete"
     /// `GET /secrets`
-    GetSecrets,
+    GetSecrets: Secret SecretsReadMetadata "list" "SecretList"
     /// `GET /secrets/{name}/versions`
-    GetSecretVersions,
+    GetSecretVersions: Secret SecretsReadMetadata "list" "SecretListVersions"
     /// `POST /secrets/{name}/backup`
-    BackupSecret,
+    BackupSecret: Secret SecretsBackup "backup" "SecretBackup"
     /// `POST /secrets/restore`
-    RestoreSecret,
+    RestoreSecret: Secret SecretsRestore "restore" "SecretRestore"
     /// `GET /deletedsecrets`
-    GetDeletedSecrets,
+    GetDeletedSecrets: Secret SecretsReadMetadata "list" "SecretListDeleted"
     /// `GET /deletedsecrets/{name}`
-    GetDeletedSecret,
+    GetDeletedSecret: Secret SecretsReadMetadata "get" "SecretGetDeleted"
     /// `POST /deletedsecrets/{name}/recover`
-    RecoverDeletedSecret,
+    RecoverDeletedSecret: Secret SecretsRecover "recover" "SecretRecover"
     /// `DELETE /deletedsecrets/{name}`
-    PurgeDeletedSecret,
+    PurgeDeletedSecret: Secret SecretsPurge "purge" "SecretPurge"
+    /// `POST /keys/{name}/create`
+    CreateKey: Key KeysCreate "create" "KeyCreate"
+    /// `PUT /keys/{name}`
+    ImportKey: Key KeysImport "import" "KeyImport"
+    /// `GET /keys/{name}/{version}`
+    GetKey: Key KeysRead "get" "KeyGet"
+    /// `GET /keys`
+    GetKeys: Key KeysRead "list" "KeyList"
+    /// `GET /keys/{name}/versions`
+    GetKeyVersions: Key KeysRead "list" "KeyListVersions"
+    /// `PATCH /keys/{name}/{version}`
+    UpdateKey: Key KeysUpdate "update" "KeyUpdate"
+    /// `DELETE /keys/{name}`
+    DeleteKey: Key KeysDelete "delete" "KeyDelete"
+    /// `GET /deletedkeys`
+    GetDeletedKeys: Key KeysRead "list" "KeyListDeleted"
+    /// `GET /deletedkeys/{name}`
+    GetDeletedKey: Key KeysRead "get" "KeyGetDeleted"
+    /// `POST /deletedkeys/{name}/recover`
+    RecoverDeletedKey: Key KeysRecover "recover" "KeyRecover"
+    /// `DELETE /deletedkeys/{name}`
+    PurgeDeletedKey: Key KeysPurge "purge" "KeyPurge"
+    /// `POST /keys/{name}/backup`
+    BackupKey: Key KeysBackup "backup" "KeyBackup"
+    /// `POST /keys/restore`
+    RestoreKey: Key KeysRestore "restore" "KeyRestore"
+    /// `POST /keys/{name}/{version}/encrypt`
+    Encrypt: Key KeysEncrypt "encrypt" "KeyEncrypt"
+    /// `POST /keys/{name}/{version}/decrypt`
+    Decrypt: Key KeysDecrypt "decrypt" "KeyDecrypt"
+    /// `POST /keys/{name}/{version}/wrapkey`
+    WrapKey: Key KeysWrap "wrapKey" "KeyWrap"
+    /// `POST /keys/{name}/{version}/unwrapkey`
+    UnwrapKey: Key KeysUnwrap "unwrapKey" "KeyUnwrap"
+    /// `POST /keys/{name}/{version}/sign`
+    Sign: Key KeysSign "sign" "KeySign"
+    /// `POST /keys/{name}/{version}/verify`
+    Verify: Key KeysVerify "verify" "KeyVerify"
+    /// `POST /keys/{name}/rotate`
+    RotateKey: Key KeysRotate "rotate" "KeyRotate"
+    /// `GET /keys/{name}/rotationpolicy`
+    GetKeyRotationPolicy: Key KeyRotationPoliciesRead "getrotationpolicy" "KeyRotationPolicyGet"
+    /// `PUT /keys/{name}/rotationpolicy`
+    UpdateKeyRotationPolicy: Key KeyRotationPoliciesWrite "setrotationpolicy" "KeyRotationPolicySet"
+    /// `POST /keys/{name}/{version}/release`
+    ReleaseKey: Key KeysRelease "release" "KeyRelease"
+    /// `GET /keys/{name}/{version}/attestation`
+    GetKeyAttestation: Key KeysRead "get" "KeyGetAttestation"
+    /// `POST /keys/{name}/{version}/securewrapkey`
+    SecureWrapKey: Key KeysWrap "wrapKey" "KeySecureWrap"
+    /// `POST /keys/{name}/{version}/secureunwrapkey`
+    SecureUnwrapKey: Key KeysUnwrap "unwrapKey" "KeySecureUnwrap"
 }
 
 impl Operation {
-    /// Every operation.
-    pub const ALL: &[Self] = &[
-        Self::SetSecret,
-        Self::GetSecret,
-        Self::UpdateSecret,
-        Self::RollbackSecret,
-        Self::DeleteSecret,
-        Self::GetSecrets,
-        Self::GetSecretVersions,
-        Self::BackupSecret,
-        Self::RestoreSecret,
-        Self::GetDeletedSecrets,
-        Self::GetDeletedSecret,
-        Self::RecoverDeletedSecret,
-        Self::PurgeDeletedSecret,
-    ];
-
-    /// The data action a caller needs.
-    pub fn action(self) -> DataAction {
+    /// The data action that is enough when the operation needs only the public half of a key:
+    /// whoever may read it could do the work at home.
+    pub fn public_action(self) -> Option<DataAction> {
         match self {
-            Self::SetSecret | Self::RollbackSecret => DataAction::SecretsSet,
-            Self::GetSecret => DataAction::SecretsGet,
-            Self::UpdateSecret => DataAction::SecretsUpdate,
-            Self::DeleteSecret => DataAction::SecretsDelete,
-            Self::GetSecrets
-            | Self::GetSecretVersions
-            | Self::GetDeletedSecrets
-            | Self::GetDeletedSecret => DataAction::SecretsReadMetadata,
-            Self::BackupSecret => DataAction::SecretsBackup,
-            Self::RestoreSecret => DataAction::SecretsRestore,
-            Self::RecoverDeletedSecret => DataAction::SecretsRecover,
-            Self::PurgeDeletedSecret => DataAction::SecretsPurge,
+            Self::Encrypt | Self::WrapKey | Self::Verify => Some(DataAction::KeysRead),
+            _ => None,
         }
     }
 
-    /// The access-policy permission a caller needs, as `(collection, permission)`.
-    pub fn permission(self) -> (&'static str, &'static str) {
-        let permission = match self {
-            Self::SetSecret | Self::UpdateSecret | Self::RollbackSecret => "set",
-            Self::GetSecret | Self::GetDeletedSecret => "get",
-            Self::DeleteSecret => "delete",
-            Self::GetSecrets | Self::GetSecretVersions | Self::GetDeletedSecrets => "list",
-            Self::BackupSecret => "backup",
-            Self::RestoreSecret => "restore",
-            Self::RecoverDeletedSecret => "recover",
-            Self::PurgeDeletedSecret => "purge",
-        };
-        (self.kind().collection(), permission)
-    }
-
-    /// The `operationName` of its audit record.
-    pub fn audit_name(self) -> &'static str {
+    /// The HTTP status of its success.
+    pub fn success_status(self) -> u16 {
         match self {
-            Self::SetSecret => "SecretSet",
-            Self::GetSecret => "SecretGet",
-            Self::UpdateSecret => "SecretUpdate",
-            Self::RollbackSecret => "SecretRollback",
-            Self::DeleteSecret => "SecretDelete",
-            Self::GetSecrets => "SecretList",
-            Self::GetSecretVersions => "SecretListVersions",
-            Self::BackupSecret => "SecretBackup",
-            Self::RestoreSecret => "SecretRestore",
-            Self::GetDeletedSecrets => "SecretListDeleted",
-            Self::GetDeletedSecret => "SecretGetDeleted",
-            Self::RecoverDeletedSecret => "SecretRecover",
-            Self::PurgeDeletedSecret => "SecretPurge",
+            Self::PurgeDeletedSecret | Self::PurgeDeletedKey => 204,
+            _ => 200,
         }
-    }
-
-    /// The kind of object it is about.
-    pub fn kind(self) -> Kind {
-        Kind::Secret
     }
 }

@@ -10,15 +10,13 @@ use strongroom_store::{Condition, Freshness, Store, Txn, layout};
 use crate::objects::{ObjectKind, Objects};
 use crate::{OpError, Ops};
 
-/// How often a mutation is decided again when another one came between.
-pub(crate) const MAX_DECISIONS: usize = 5;
-
 impl<S: Store> Ops<S> {
-    /// The objects of one kind in the vault of an authorised request.
+    /// The objects of one kind in the vault of an authorised request, which is charged for it.
     pub(crate) async fn objects<K: ObjectKind>(
         &self,
         authorized: &Authorized,
     ) -> Result<Objects<K>, OpError> {
+        self.charge_operation(authorized)?;
         let vault = authorized.vault().id;
         Ok(Objects::new(vault, self.ring.vault(vault).await?))
     }

@@ -7,19 +7,19 @@
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use minicbor::{Decode, Encode};
-use strongroom_authz::{Admitted, RequestFacts};
+use strongroom_authz::{Admitted, Authorized};
 use strongroom_crypto::SecretBytes;
-use strongroom_model::{
-    Head, Kind, ObjectName, Operation, SecretListing, State, SubscriptionId, VersionRecord,
-};
+use strongroom_model::rotation::RotationPolicy;
+use strongroom_model::{Head, ObjectName, SoftDelete, State, SubscriptionId, VersionRecord};
 use strongroom_seal::{Part, Place, plaintext};
 use strongroom_store::layout::{self, Table};
 use strongroom_store::{Condition, Outcome, Revision, Snapshot, Store, Txn};
 use zeroize::Zeroize;
 
-use crate::access::{MAX_DECISIONS, in_vault};
 use crate::garbage;
-use crate::objects::{ObjectKind, Objects, Secrets, new_incarnation};
+use crate::keys::{KeyView, rotation, uses};
+use crate::objects::{Keys, ObjectKind, Objects, Secrets, new_incarnation};
+use crate::request::{about_vault, name_only};
 use crate::{Call, OpError, Ops, SecretView};
 
 /// The most versions in a backup.
@@ -40,10 +40,11 @@ const JSON_BYTES: usize = 1_024;
 
 const MAGIC: &[u8] = b"SRB1";
 
-/// Backs up a secret.
-pub struct BackupSecret {
-    /// The name.
-    pub name: ObjectName,
+name_only! {
+    /// Backs up a secret.
+    BackupSecret
+    /// Backs up a key.
+    BackupKey
 }
 
 /// Restores a secret from a backup.
@@ -52,42 +53,40 @@ pub struct RestoreSecret {
     pub blob: String,
 }
 
-impl RequestFacts for BackupSecret {
-    const OPERATION: Operation = Operation::BackupSecret;
-
-    fn object(&self) -> Option<&ObjectName> {
-        Some(&self.name)
-    }
+/// Restores a key from a backup.
+pub struct RestoreKey {
+    /// The blob, in base64url.
+    pub blob: String,
 }
 
-impl RequestFacts for RestoreSecret {
-    const OPERATION: Operation = Operation::RestoreSecret;
-
-    fn object(&self) -> Option<&ObjectName> {
-        None
-    }
-}
+about_vault! { RestoreSecret RestoreKey }
 
 #[derive(Encode, Decode)]
-struct Backup {
+struct Backup<L> {
     #[n(0)]
     name: ObjectName,
     /// Oldest first; the last one is the current version.
     #[n(1)]
-    versions: Vec<BackedUp>,
+    versions: Vec<BackedUp<L>>,
+    /// A key's rotation policy.
+    #[n(2)]
+    rotation: Option<RotationPolicy>,
 }
 
 #[derive(Encode, Decode)]
-struct BackedUp {
+struct BackedUp<L> {
     #[n(0)]
-    record: VersionRecord<SecretListing>,
+    record: VersionRecord<L>,
     #[cbor(n(1), with = "minicbor::bytes")]
-    value: Vec<u8>,
+    body: Vec<u8>,
+    /// How often a symmetric key had encrypted: a restored one goes on counting.
+    #[n(2)]
+    uses: Option<u64>,
 }
 
-impl Drop for BackedUp {
+impl<L> Drop for BackedUp<L> {
     fn drop(&mut self) {
-        self.value.zeroize();
+        self.body.zeroize();
     }
 }
 
@@ -98,31 +97,19 @@ impl<S: Store> Ops<S> {
     /// [`OpError::NotFound`], [`OpError::TooManyVersions`], or that the service cannot.
     pub async fn backup_secret(&self, admitted: Admitted<BackupSecret>) -> Result<String, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        let snapshot = self.snapshot().await?;
-        let found = objects.active(&snapshot, &request.name.folded()).await?.ok_or_else(|| {
-            OpError::NotFound { kind: Kind::Secret, name: request.name.to_string() }
-        })?;
-        if Secrets::is_managed(&found.head.current.listing) {
-            return Err(OpError::Managed);
-        }
-        let backup = read_versions(&objects, &snapshot, found.head).await?;
-        let plain = plaintext::encode(&backup)
-            .map_err(|_| OpError::Internal("a backup does not encode".into()))?;
-        let subscription = authorized.vault().subscription;
-        let keys = self.ring.backup(subscription).await?;
-        let sealed = keys.seal(&Place::Backup(subscription, Kind::Secret), &plain)?;
-        let blob = URL_SAFE_NO_PAD.encode([MAGIC, subscription.as_bytes(), &sealed].concat());
-        if blob.len() > MAX_RESTORE_BYTES - JSON_BYTES {
-            return Err(OpError::Invalid(
-                "The secret with all its versions is too large for a backup that could be restored."
-                    .into(),
-            ));
-        }
-        Ok(blob)
+        self.backup::<Secrets>(&authorized, &request.name).await
     }
 
-    /// `POST /secrets/restore`: the object of a backup, under a name that is free.
+    /// `POST /keys/{name}/backup`: the blob, in base64url.
+    ///
+    /// # Errors
+    /// [`OpError::NotFound`], [`OpError::TooManyVersions`], or that the service cannot.
+    pub async fn backup_key(&self, admitted: Admitted<BackupKey>) -> Result<String, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.backup::<Keys>(&authorized, &request.name).await
+    }
+
+    /// `POST /secrets/restore`: the secret of a backup, under a name that is free.
     ///
     /// # Errors
     /// [`OpError::MalformedBackup`], [`OpError::AlreadyExists`],
@@ -133,39 +120,85 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<SecretView, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let backup = self.open_backup(authorized.vault().subscription, &request.blob).await?;
-        call.set_property("restoredName", backup.name.to_string());
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        check_free(&objects, &self.snapshot().await?, &backup.name).await?;
-        let Restored { head, mark, marked } = self.write_restored(&objects, &backup, call).await?;
-        let folded = head.name.folded();
-        let _turn = self.turns.of(objects.vault, &head.name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let snapshot = self.snapshot().await?;
-            check_free(&objects, &snapshot, &head.name).await?;
-            let txn = objects.require_active(in_vault(&vault), &folded, None);
-            let txn = objects.require_deleted(txn, &folded, None);
-            let txn = txn.require(mark.clone(), Condition::AtRevision(marked));
-            let txn = objects.put_head(txn, &head)?.delete(mark.clone());
-            let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
-                return Ok(SecretView {
-                    name: head.name,
-                    record: head.current,
-                    value: None,
-                    soft_delete: vault.resource.soft_delete,
-                });
-            }
-        }
-        Err(OpError::Contended)
+        let (head, soft_delete) = self.restore::<Secrets>(&authorized, &request.blob, call).await?;
+        Ok(SecretView { name: head.name, record: head.current, value: None, soft_delete })
     }
 
-    async fn open_backup(
+    /// `POST /keys/restore`: the key of a backup, under a name that is free.
+    ///
+    /// # Errors
+    /// As [`Ops::restore_secret`].
+    pub async fn restore_key(
+        &self,
+        admitted: Admitted<RestoreKey>,
+        call: &mut Call,
+    ) -> Result<KeyView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let (head, soft_delete) = self.restore::<Keys>(&authorized, &request.blob, call).await?;
+        Ok(KeyView { name: head.name, record: head.current, soft_delete })
+    }
+
+    async fn backup<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        name: &ObjectName,
+    ) -> Result<String, OpError> {
+        let objects = self.objects::<K>(authorized).await?;
+        let snapshot = self.snapshot().await?;
+        let found = objects.active(&snapshot, &name.folded()).await?;
+        let found = found.ok_or_else(|| OpError::no_version(K::KIND, name, None))?;
+        if K::is_managed(&found.head.current.listing) {
+            return Err(OpError::Managed(K::KIND));
+        }
+        let backup = read_versions(&objects, &snapshot, found.head).await?;
+        let plain = plaintext::encode(&backup)
+            .map_err(|_| OpError::Internal("a backup does not encode".into()))?;
+        let subscription = authorized.vault().subscription;
+        let keys = self.ring.backup(subscription).await?;
+        let sealed = keys.seal(&Place::Backup(subscription, K::KIND), &plain)?;
+        let blob = URL_SAFE_NO_PAD.encode([MAGIC, subscription.as_bytes(), &sealed].concat());
+        if blob.len() > MAX_RESTORE_BYTES - JSON_BYTES {
+            return Err(OpError::Invalid(
+                "The object with all its versions is too large for a backup that could be restored."
+                    .into(),
+            ));
+        }
+        Ok(blob)
+    }
+
+    async fn restore<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        blob: &str,
+        call: &mut Call,
+    ) -> Result<(Head<K::Listing>, SoftDelete), OpError> {
+        let backup = self.open_backup::<K>(authorized.vault().subscription, blob).await?;
+        call.set_property("restoredName", backup.name.to_string());
+        let objects = &self.objects::<K>(authorized).await?;
+        check_free(objects, &self.snapshot().await?, &backup.name).await?;
+        let restored = self.write_restored(objects, &backup, call).await?;
+        let Restored { head, mark, marked } = &restored;
+        let folded = head.name.folded();
+        let mut deciding = self.deciding(authorized, &head.name).await;
+        loop {
+            let moment = deciding.moment().await?;
+            check_free(objects, &moment.snapshot, &head.name).await?;
+            let txn = objects.require_active(moment.txn(), &folded, None);
+            let txn = objects.require_deleted(txn, &folded, None);
+            let txn = txn.require(mark.clone(), Condition::AtRevision(*marked));
+            let txn = objects.put_head(txn, head)?.delete(mark.clone());
+            let txn = K::head_changed(objects, &moment.snapshot, txn, head).await?;
+            if deciding.commit(call, txn).await? {
+                return Ok((restored.head, moment.soft_delete()));
+            }
+        }
+    }
+
+    async fn open_backup<K: ObjectKind>(
         &self,
         subscription: SubscriptionId,
         blob: &str,
-    ) -> Result<Backup, OpError> {
+    ) -> Result<Backup<K::Listing>, OpError> {
         let malformed = || OpError::MalformedBackup;
         let bytes = URL_SAFE_NO_PAD
             .decode(blob)
@@ -177,20 +210,21 @@ impl<S: Store> Ops<S> {
             return Err(malformed());
         }
         let keys = self.ring.backup(subscription).await?;
-        let place = Place::Backup(subscription, Kind::Secret);
+        let place = Place::Backup(subscription, K::KIND);
         let plain: SecretBytes = keys.open(&place, sealed).map_err(|_| malformed())?;
-        let backup: Backup = minicbor::decode(plain.expose()).map_err(|_| malformed())?;
+        let backup: Backup<K::Listing> =
+            minicbor::decode(plain.expose()).map_err(|_| malformed())?;
         if backup.versions.is_empty() { Err(malformed()) } else { Ok(backup) }
     }
 
     /// Writes the bodies and the older versions' records under a fresh incarnation, where nobody
     /// sees them until there is a head. A mark makes them garbage should the head never come.
-    async fn write_restored(
+    async fn write_restored<K: ObjectKind>(
         &self,
-        objects: &Objects<Secrets>,
-        backup: &Backup,
+        objects: &Objects<K>,
+        backup: &Backup<K::Listing>,
         call: &Call,
-    ) -> Result<Restored, OpError> {
+    ) -> Result<Restored<K::Listing>, OpError> {
         let incarnation = new_incarnation()?;
         let Some(newest) = backup.versions.last() else { return Err(OpError::MalformedBackup) };
         let mut head = Head {
@@ -209,9 +243,12 @@ impl<S: Store> Ops<S> {
             for version in chunk {
                 let mut record = version.record.clone();
                 let body =
-                    objects.seal_body(&backup.name, incarnation, record.version, &version.value)?;
+                    objects.seal_body(&backup.name, incarnation, record.version, &version.body)?;
                 record.body_digest = body.digest;
                 txn = txn.put(body.key, body.sealed);
+                if let Some(uses) = version.uses {
+                    txn = uses::put(objects, txn, &head, record.version, uses)?;
+                }
                 if record.version == newest.record.version {
                     head.current = record;
                 } else {
@@ -220,13 +257,18 @@ impl<S: Store> Ops<S> {
             }
             committed(self.store.commit(txn).await?)?;
         }
+        if let Some(policy) = &backup.rotation {
+            let txn = Txn::new().require(mark.clone(), Condition::AtRevision(marked));
+            let txn = rotation::put_policy(objects, txn, &head.name, incarnation, policy)?;
+            committed(self.store.commit(txn).await?)?;
+        }
         Ok(Restored { head, mark, marked })
     }
 }
 
 /// A restored object that nobody sees yet, and the mark that everything written for it requires.
-struct Restored {
-    head: Head<SecretListing>,
+struct Restored<L> {
+    head: Head<L>,
     mark: Vec<u8>,
     marked: Revision,
 }
@@ -240,13 +282,12 @@ fn committed(outcome: Outcome) -> Result<Revision, OpError> {
 }
 
 /// All versions of an object with their values, oldest first, the current one last.
-async fn read_versions(
-    objects: &Objects<Secrets>,
+async fn read_versions<K: ObjectKind>(
+    objects: &Objects<K>,
     snapshot: &impl Snapshot,
-    head: Head<SecretListing>,
-) -> Result<Backup, OpError> {
-    let prefix =
-        layout::incarnation(objects.vault, Kind::Secret, Table::Versions, head.incarnation);
+    head: Head<K::Listing>,
+) -> Result<Backup<K::Listing>, OpError> {
+    let prefix = layout::incarnation(objects.vault, K::KIND, Table::Versions, head.incarnation);
     let rows = snapshot.scan(&prefix, None, MAX_VERSIONS).await?;
     if rows.len() + 1 > MAX_VERSIONS {
         return Err(OpError::TooManyVersions(MAX_VERSIONS));
@@ -265,23 +306,25 @@ async fn read_versions(
             &row.value,
         )?);
     }
-    records.sort_by_key(|r: &VersionRecord<SecretListing>| r.attributes.created);
+    records.sort_by_key(|r: &VersionRecord<K::Listing>| r.attributes.created);
     records.push(head.current.clone());
     let mut versions = Vec::with_capacity(records.len());
     for record in records {
-        let value = objects.body(snapshot, &head, &record).await?.expose().to_vec();
-        versions.push(BackedUp { record, value });
+        let body = objects.body(snapshot, &head, &record).await?.expose().to_vec();
+        let uses = uses::counted(objects, snapshot, &head, record.version).await?;
+        versions.push(BackedUp { record, body, uses });
     }
-    Ok(Backup { name: head.name, versions })
+    let rotation = rotation::policy_of(objects, snapshot, &head).await?;
+    Ok(Backup { name: head.name, versions, rotation })
 }
 
-async fn check_free(
-    objects: &Objects<Secrets>,
+async fn check_free<K: ObjectKind>(
+    objects: &Objects<K>,
     snapshot: &impl Snapshot,
     name: &ObjectName,
 ) -> Result<(), OpError> {
     let folded = name.folded();
-    let (kind, shown) = (Kind::Secret, name.to_string());
+    let (kind, shown) = (K::KIND, name.to_string());
     if objects.active(snapshot, &folded).await?.is_some() {
         return Err(OpError::AlreadyExists { kind, name: shown });
     }

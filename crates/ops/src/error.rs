@@ -1,12 +1,15 @@
 //! Why an operation did not succeed.
 
 use strongroom_audit::AuditError;
+use strongroom_authz::Denied;
 use strongroom_crypto::CryptoError;
 use strongroom_directory::DirectoryError;
 use strongroom_model::lifecycle::Refusal;
-use strongroom_model::{Kind, ModelError};
+use strongroom_model::{KeyOperation, KeyType, Kind, ModelError, ObjectName, Version};
 use strongroom_seal::SealError;
 use strongroom_store::StoreError;
+
+use crate::release::ReleaseRefusal;
 
 /// Why an operation did not succeed. `http` turns each into the real service's answer: a new one
 /// does not compile there until it has one.
@@ -47,12 +50,57 @@ pub enum OpError {
     /// The vault's purge protection forbids it.
     #[error("purge protection is enabled")]
     PurgeProtected,
-    /// The object is disabled.
-    #[error("the object is disabled")]
-    Disabled,
-    /// The secret belongs to a certificate and lives and dies with it.
-    #[error("the secret is managed by a certificate")]
-    Managed,
+    /// The object's attributes forbid it.
+    #[error("{verb} is not allowed on a {} that is {why}", kind.collection())]
+    NotUsable {
+        /// The kind.
+        kind: Kind,
+        /// What was asked for, in the words of the wire: `get`, `sign`…
+        verb: &'static str,
+        /// What forbids it.
+        why: Unusable,
+    },
+    /// The object belongs to a certificate and lives and dies with it.
+    #[error("the object is managed by a certificate")]
+    Managed(Kind),
+    /// The caller may read the key, but that is not enough for what it needs of the key.
+    #[error(transparent)]
+    Denied(Box<Denied>),
+    /// The operation is not among the key's `key_ops`.
+    #[error("the key does not permit {0}")]
+    OperationNotPermitted(KeyOperation),
+    /// The algorithm is for keys of another type or size.
+    #[error("{algorithm} is not for a key of type {key_type}")]
+    IncompatibleAlgorithm {
+        /// The algorithm's name.
+        algorithm: &'static str,
+        /// The key's type.
+        key_type: KeyType,
+    },
+    /// A key that is not released; the text is for the client.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
+    /// What was sent does not decrypt or unwrap: one error, whatever was wrong.
+    #[error("the ciphertext does not decrypt")]
+    Undecryptable,
+    /// A version of a symmetric key has been used as often as is safe.
+    #[error("the version of the key has encrypted {0} times, as often as is safe: rotate it")]
+    WornOut(u64),
+    /// Too much work is waiting.
+    #[error("too many requests are waiting")]
+    Busy {
+        /// Seconds after which trying again makes sense.
+        retry_after: u32,
+    },
+    /// The limit of the vault's transactions is reached.
+    #[error("the limit of transactions is reached: {reason}")]
+    Throttled {
+        /// Which limit, in the words of the wire.
+        reason: &'static str,
+        /// Seconds after which trying again makes sense; `None` where the exact real service
+        /// says nothing.
+        retry_after: Option<u32>,
+    },
     /// Others changed the object at the same time, again and again.
     #[error("the object is being changed by several requests at once")]
     Contended,
@@ -86,6 +134,27 @@ pub enum OpError {
     /// A defect or damage; the text goes to the log, never to the client.
     #[error("{0}")]
     Internal(String),
+}
+
+/// Why the attributes of an object forbid its use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is disabled.
+    Disabled,
+    /// Its not-before time has not come.
+    NotYetValid,
+    /// Its expiry time has passed.
+    Expired,
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::NotYetValid => "not yet valid",
+            Self::Expired => "expired",
+        })
+    }
 }
 
 impl From<ModelError> for OpError {
@@ -139,6 +208,15 @@ impl From<CryptoError> for OpError {
 }
 
 impl OpError {
+    /// No object, or no version of it, of the name that was asked for.
+    pub(crate) fn no_version(kind: Kind, name: &ObjectName, version: Option<Version>) -> Self {
+        let name = match version {
+            Some(version) => format!("{name}/{version}"),
+            None => name.to_string(),
+        };
+        Self::NotFound { kind, name }
+    }
+
     /// What a state's refusal means for a client that named an object.
     pub(crate) fn refused(refusal: Refusal, kind: Kind, name: &str) -> Self {
         let name = name.to_owned();

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use strongroom_model::{Kind, Timestamp};
-use strongroom_store::layout::{self, Subject, Table};
+use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn, Versioned};
 
 use crate::{OpError, Ops};
@@ -48,10 +48,10 @@ impl<S: Store> Ops<S> {
         Ok(matches!(self.store.commit(txn).await?, Outcome::Committed(_)))
     }
 
-    /// Deletes an incarnation's bodies and version records, and then its mark.
+    /// Deletes an incarnation's rows, and then its mark.
     async fn collect(&self, subject: &Subject, mark: &[u8]) -> Result<(), OpError> {
         let Subject { vault, kind, incarnation } = *subject;
-        for table in [Table::Bodies, Table::Versions] {
+        for table in layout::OF_INCARNATIONS {
             let prefix = layout::incarnation(vault, kind, table, incarnation);
             loop {
                 let snapshot = self.snapshot().await?;

@@ -1,4 +1,4 @@
-//! Opened heads of secrets that are read often, so that a read opens one record instead of two,
+//! Opened heads of objects that are used often, so that a read opens one record instead of two,
 //! and derives no key.
 //!
 //! A head is looked up in the store all the same, and the opened one is used only if it is of
@@ -9,46 +9,46 @@
 use std::sync::{Arc, OnceLock};
 
 use quick_cache::sync::Cache;
-use strongroom_model::{Head, SecretListing, VaultId};
+use strongroom_model::{Head, VaultId};
 use strongroom_seal::{Part, RecordKey};
 use strongroom_store::{Revision, Snapshot, layout};
 
 use crate::OpError;
-use crate::objects::{ObjectKind, Objects, Secrets};
+use crate::objects::{ObjectKind, Objects};
 
-/// Heads kept opened: about a kilobyte each.
+/// Heads of one kind kept opened: about a kilobyte each.
 const HEADS: usize = 16_384;
 
 /// A head, opened.
-pub(crate) struct OpenedHead {
+pub(crate) struct OpenedHead<L> {
     revision: Revision,
     /// The head.
-    pub(crate) head: Head<SecretListing>,
+    pub(crate) head: Head<L>,
     /// The key of the current version's body, once it has been read.
     pub(crate) body_key: OnceLock<RecordKey>,
 }
 
-/// Opened heads, by the key of their row.
-pub(crate) struct Heads(Cache<Vec<u8>, Arc<OpenedHead>>);
+/// Opened heads of one kind, by the key of their row.
+pub(crate) struct Heads<K: ObjectKind>(Cache<Vec<u8>, Arc<OpenedHead<K::Listing>>>);
 
-impl Heads {
+impl<K: ObjectKind> Heads<K> {
     pub(crate) fn new() -> Self {
         Self(Cache::new(HEADS))
     }
 
-    /// Drops what is known of a secret that is no longer active.
+    /// Drops what is known of an object that is no longer active.
     pub(crate) fn forget(&self, vault: VaultId, folded: &str) {
-        self.0.remove(layout::head(vault, Secrets::KIND, folded).as_slice());
+        self.0.remove(layout::head(vault, K::KIND, folded).as_slice());
     }
 
-    /// The head of the active secret of a folded name.
+    /// The head of the active object of a folded name.
     pub(crate) async fn active(
         &self,
-        objects: &Objects<Secrets>,
+        objects: &Objects<K>,
         snapshot: &impl Snapshot,
         folded: &str,
-    ) -> Result<Option<Arc<OpenedHead>>, OpError> {
-        let key = layout::head(objects.vault, Secrets::KIND, folded);
+    ) -> Result<Option<Arc<OpenedHead<K::Listing>>>, OpError> {
+        let key = layout::head(objects.vault, K::KIND, folded);
         let Some(row) = snapshot.get(&key).await? else { return Ok(None) };
         if let Some(opened) = self.0.get(&key)
             && opened.revision == row.revision

@@ -6,13 +6,19 @@
 mod access;
 mod audited;
 mod backup;
+mod byok;
+mod charge;
+mod decide;
 mod error;
 mod garbage;
 mod heads;
 pub mod identities;
+mod keys;
 mod lifecycle;
 mod listing;
 mod objects;
+pub mod release;
+mod request;
 mod secrets;
 pub mod setup;
 mod skip_token;
@@ -28,13 +34,22 @@ use strongroom_seal::KeyRing;
 use strongroom_store::Store;
 
 pub use audited::Call;
-pub use backup::{BackupSecret, MAX_RESTORE_BYTES, RestoreSecret};
-pub use error::OpError;
+pub use backup::{BackupKey, BackupSecret, MAX_RESTORE_BYTES, RestoreKey, RestoreSecret};
+pub use byok::{KeyExchangeKey, TransferBlob};
+pub use error::{OpError, Unusable};
+pub use keys::{
+    Ciphertext, CreateKey, Decrypt, DecryptedView, Encrypt, EncryptedView, GetKey,
+    GetKeyAttestation, GetKeyRotationPolicy, ImportKey, Imported, KeyRules, KeyView, KeyWork,
+    NewKey, Plaintext, RotateKey, RotationPolicyView, Sign, SignatureView, UnwrapKey, UpdateKey,
+    UpdateKeyRotationPolicy, Verify, WrapKey,
+};
 pub use lifecycle::{
-    DeleteSecret, DeletedSecretView, GetDeletedSecret, PurgeDeletedSecret, RecoverDeletedSecret,
+    DeleteKey, DeleteSecret, DeletedKeyView, DeletedSecretView, DeletedView, GetDeletedKey,
+    GetDeletedSecret, PurgeDeletedKey, PurgeDeletedSecret, RecoverDeletedKey, RecoverDeletedSecret,
 };
 pub use listing::{
-    GetDeletedSecrets, GetSecretVersions, GetSecrets, ListedSecret, MAX_PAGE, Page, PageRequest,
+    GetDeletedKeys, GetDeletedSecrets, GetKeyVersions, GetKeys, GetSecretVersions, GetSecrets,
+    Listed, ListedKey, ListedSecret, MAX_PAGE, Page, PageRequest,
 };
 pub use secrets::{GetSecret, RollbackSecret, SecretView, SetSecret, UpdateSecret};
 pub use sweeper::Swept;
@@ -47,7 +62,11 @@ pub struct Ops<S: Store> {
     audit: Arc<Audit<S>>,
     clock: Arc<Clock<S>>,
     turns: turns::Turns,
-    heads: heads::Heads,
+    secret_heads: heads::Heads<objects::Secrets>,
+    key_heads: heads::Heads<objects::Keys>,
+    opened_keys: keys::opened::OpenedKeys,
+    uses: keys::uses::Uses,
+    work: KeyWork,
 }
 
 impl<S: Store> Ops<S> {
@@ -58,9 +77,21 @@ impl<S: Store> Ops<S> {
         directory: Arc<DirectoryService<S>>,
         audit: Arc<Audit<S>>,
         clock: Arc<Clock<S>>,
+        work: KeyWork,
     ) -> Self {
-        let (turns, heads) = (turns::Turns::new(), heads::Heads::new());
-        Self { store, ring, directory, audit, clock, turns, heads }
+        Self {
+            store,
+            ring,
+            directory,
+            audit,
+            clock,
+            turns: turns::Turns::new(),
+            secret_heads: heads::Heads::new(),
+            key_heads: heads::Heads::new(),
+            opened_keys: keys::opened::OpenedKeys::new(),
+            uses: keys::uses::Uses::new(),
+            work,
+        }
     }
 
     /// The directory this node reads.

@@ -1,61 +1,43 @@
 //! Delete, recover and purge: the rules of `model::lifecycle`, carried out once for every kind.
 
-use strongroom_authz::{Admitted, Authorized, RequestFacts};
+use strongroom_authz::{Admitted, Authorized};
 use strongroom_model::lifecycle::{self, Refusal};
 use strongroom_model::{
-    Head, ObjectName, Operation, SecretListing, SoftDelete, State, Timestamp, VersionRecord,
+    Head, KeyListing, ObjectName, SecretListing, SoftDelete, State, Timestamp, VersionRecord,
 };
-use strongroom_store::{Outcome, Store, Txn, layout};
+use strongroom_store::{Snapshot, Store, Txn, layout};
 
-use crate::access::{MAX_DECISIONS, in_vault};
 use crate::garbage;
-use crate::objects::{Found, ObjectKind, Objects, Secrets};
+use crate::keys::KeyView;
+use crate::objects::{Found, Keys, ObjectKind, Objects, Secrets};
+use crate::request::name_only;
 use crate::{Call, OpError, Ops, SecretView};
 
-/// Deletes a secret; it can be recovered until its purge.
-pub struct DeleteSecret {
-    /// The name.
-    pub name: ObjectName,
+name_only! {
+    /// Deletes a secret; it can be recovered until its purge.
+    DeleteSecret
+    /// Reads a deleted secret's attributes.
+    GetDeletedSecret
+    /// Makes a deleted secret active again.
+    RecoverDeletedSecret
+    /// Removes a deleted secret for ever.
+    PurgeDeletedSecret
+    /// Deletes a key; it can be recovered until its purge.
+    DeleteKey
+    /// Reads a deleted key's public half and attributes.
+    GetDeletedKey
+    /// Makes a deleted key active again.
+    RecoverDeletedKey
+    /// Removes a deleted key for ever.
+    PurgeDeletedKey
 }
 
-/// Reads a deleted secret's attributes.
-pub struct GetDeletedSecret {
-    /// The name.
-    pub name: ObjectName,
-}
-
-/// Makes a deleted secret active again.
-pub struct RecoverDeletedSecret {
-    /// The name.
-    pub name: ObjectName,
-}
-
-/// Removes a deleted secret for ever.
-pub struct PurgeDeletedSecret {
-    /// The name.
-    pub name: ObjectName,
-}
-
-macro_rules! facts {
-    ($($request:ident)*) => {$(
-        impl RequestFacts for $request {
-            const OPERATION: Operation = Operation::$request;
-
-            fn object(&self) -> Option<&ObjectName> {
-                Some(&self.name)
-            }
-        }
-    )*};
-}
-
-facts! { DeleteSecret GetDeletedSecret RecoverDeletedSecret PurgeDeletedSecret }
-
-/// A deleted secret as an answer shows it.
-pub struct DeletedSecretView {
+/// A deleted object as an answer shows it.
+pub struct DeletedView<L> {
     /// The name, as it was first spelt.
     pub name: ObjectName,
     /// Its current version and what is known of it.
-    pub record: VersionRecord<SecretListing>,
+    pub record: VersionRecord<L>,
     /// When it was deleted.
     pub deleted: Timestamp,
     /// When it will be purged.
@@ -64,9 +46,15 @@ pub struct DeletedSecretView {
     pub soft_delete: SoftDelete,
 }
 
-impl DeletedSecretView {
-    /// What a deleted head says; `None` for an active one.
-    pub(crate) fn of(head: Head<SecretListing>, soft_delete: SoftDelete) -> Option<Self> {
+/// A deleted secret as an answer shows it.
+pub type DeletedSecretView = DeletedView<SecretListing>;
+
+/// A deleted key as an answer shows it.
+pub type DeletedKeyView = DeletedView<KeyListing>;
+
+impl<L> DeletedView<L> {
+    /// `None` if the head is active.
+    pub(crate) fn of(head: Head<L>, soft_delete: SoftDelete) -> Option<Self> {
         let State::Deleted { deleted, scheduled_purge } = head.state else { return None };
         Some(Self { name: head.name, record: head.current, deleted, scheduled_purge, soft_delete })
     }
@@ -85,8 +73,24 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
-        self.heads.forget(objects.vault, &request.name.folded());
-        DeletedSecretView::of(head, rules).ok_or_else(not_deleted)
+        self.secret_heads.forget(objects.vault, &request.name.folded());
+        DeletedView::of(head, rules).ok_or_else(not_deleted)
+    }
+
+    /// `DELETE /keys/{name}`
+    ///
+    /// # Errors
+    /// [`OpError::NotFound`], [`OpError::Managed`], or that the service cannot.
+    pub async fn delete_key(
+        &self,
+        admitted: Admitted<DeleteKey>,
+        call: &mut Call,
+    ) -> Result<DeletedKeyView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let objects = self.objects::<Keys>(&authorized).await?;
+        let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
+        self.key_heads.forget(objects.vault, &request.name.folded());
+        DeletedView::of(head, rules).ok_or_else(not_deleted)
     }
 
     /// `GET /deletedsecrets/{name}`
@@ -98,11 +102,19 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<GetDeletedSecret>,
     ) -> Result<DeletedSecretView, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        let snapshot = self.snapshot().await?;
-        let found = find_deleted(&objects, &snapshot, &request.name).await?;
-        let rules = authorized.vault().soft_delete;
-        DeletedSecretView::of(found.head, rules).ok_or_else(not_deleted)
+        self.get_deleted::<Secrets>(&authorized, &request.name).await
+    }
+
+    /// `GET /deletedkeys/{name}`
+    ///
+    /// # Errors
+    /// [`OpError::DeletedNotFound`], or that the service cannot.
+    pub async fn get_deleted_key(
+        &self,
+        admitted: Admitted<GetDeletedKey>,
+    ) -> Result<DeletedKeyView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.get_deleted::<Keys>(&authorized, &request.name).await
     }
 
     /// `POST /deletedsecrets/{name}/recover`
@@ -115,9 +127,22 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<SecretView, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        let (head, rules) = self.recover(&authorized, &objects, &request.name, call).await?;
-        Ok(SecretView { name: head.name, record: head.current, value: None, soft_delete: rules })
+        let (head, soft_delete) = self.recover::<Secrets>(&authorized, &request.name, call).await?;
+        Ok(SecretView { name: head.name, record: head.current, value: None, soft_delete })
+    }
+
+    /// `POST /deletedkeys/{name}/recover`
+    ///
+    /// # Errors
+    /// [`OpError::DeletedNotFound`], or that the service cannot.
+    pub async fn recover_deleted_key(
+        &self,
+        admitted: Admitted<RecoverDeletedKey>,
+        call: &mut Call,
+    ) -> Result<KeyView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let (head, soft_delete) = self.recover::<Keys>(&authorized, &request.name, call).await?;
+        Ok(KeyView { name: head.name, record: head.current, soft_delete })
     }
 
     /// `DELETE /deletedsecrets/{name}`
@@ -130,21 +155,30 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<(), OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        let _turn = self.turns.of(objects.vault, &request.name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let snapshot = self.snapshot().await?;
-            let found = find_deleted(&objects, &snapshot, &request.name).await?;
-            lifecycle::purge(&found.head, vault.resource.soft_delete)
-                .map_err(|r| OpError::refused(r, Secrets::KIND, request.name.as_str()))?;
-            let txn = purge_txn(in_vault(&vault), &objects, &found, call.now());
-            let committed = self.commit_recorded(call, objects.vault, 204, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
-                return Ok(());
-            }
-        }
-        Err(OpError::Contended)
+        self.purge::<Secrets>(&authorized, &request.name, call).await
+    }
+
+    /// `DELETE /deletedkeys/{name}`
+    ///
+    /// # Errors
+    /// [`OpError::DeletedNotFound`], [`OpError::PurgeProtected`], or that the service cannot.
+    pub async fn purge_deleted_key(
+        &self,
+        admitted: Admitted<PurgeDeletedKey>,
+        call: &mut Call,
+    ) -> Result<(), OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.purge::<Keys>(&authorized, &request.name, call).await
+    }
+
+    async fn get_deleted<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        name: &ObjectName,
+    ) -> Result<DeletedView<K::Listing>, OpError> {
+        let objects = self.objects::<K>(authorized).await?;
+        let found = find_deleted(&objects, &self.snapshot().await?, name).await?;
+        DeletedView::of(found.head, authorized.vault().soft_delete).ok_or_else(not_deleted)
     }
 
     /// Moves an active head among the deleted ones, and sets the timer of its purge.
@@ -156,61 +190,77 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<(Head<K::Listing>, SoftDelete), OpError> {
         let folded = name.folded();
-        let _turn = self.turns.of(objects.vault, name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let rules = vault.resource.soft_delete;
-            let snapshot = self.snapshot().await?;
+        let mut deciding = self.deciding(authorized, name).await;
+        loop {
+            let moment = deciding.moment().await?;
             let refused = |r| OpError::refused(r, K::KIND, name.as_str());
-            let found = objects
-                .active(&snapshot, &folded)
-                .await?
-                .ok_or_else(|| refused(Refusal::NotActive))?;
+            let active = objects.active(&moment.snapshot, &folded).await?;
+            let found = active.ok_or_else(|| refused(Refusal::NotActive))?;
             if K::is_managed(&found.head.current.listing) {
-                return Err(OpError::Managed);
+                return Err(OpError::Managed(K::KIND));
             }
+            let rules = moment.soft_delete();
             let head =
                 lifecycle::delete(&found.head, rules, call.id(), call.now()).map_err(refused)?;
-            let txn = objects.require_active(in_vault(&vault), &folded, Some(&found));
+            let txn = objects.require_active(moment.txn(), &folded, Some(&found));
             let txn = objects.require_deleted(txn, &folded, None);
             let txn = txn.delete(layout::head(objects.vault, K::KIND, &folded));
-            let txn = with_timer(objects.put_head(txn, &head)?, objects, &head);
-            let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
+            let txn = objects.put_head(txn, &head)?;
+            // In this order: a key's own timer may stand at the very second of its purge.
+            let txn = K::head_changed(objects, &moment.snapshot, txn, &head).await?;
+            let txn = with_timer(txn, objects, &head);
+            if deciding.commit(call, txn).await? {
                 return Ok((head, rules));
             }
         }
-        Err(OpError::Contended)
     }
 
     /// Moves a deleted head among the active ones, and removes its timer.
     async fn recover<K: ObjectKind>(
         &self,
         authorized: &Authorized,
-        objects: &Objects<K>,
         name: &ObjectName,
         call: &mut Call,
     ) -> Result<(Head<K::Listing>, SoftDelete), OpError> {
         let folded = name.folded();
-        let _turn = self.turns.of(objects.vault, name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let rules = vault.resource.soft_delete;
-            let snapshot = self.snapshot().await?;
-            let found = find_deleted(objects, &snapshot, name).await?;
+        let objects = &self.objects::<K>(authorized).await?;
+        let mut deciding = self.deciding(authorized, name).await;
+        loop {
+            let moment = deciding.moment().await?;
+            let rules = moment.soft_delete();
+            let found = find_deleted(objects, &moment.snapshot, name).await?;
             let head = lifecycle::recover(&found.head, rules, call.id())
                 .map_err(|r| OpError::refused(r, K::KIND, name.as_str()))?;
-            let txn = objects.require_deleted(in_vault(&vault), &folded, Some(&found));
+            let txn = objects.require_deleted(moment.txn(), &folded, Some(&found));
             let txn = objects.require_active(txn, &folded, None);
             let txn = txn.delete(layout::deleted_head(objects.vault, K::KIND, &folded));
             let txn = without_timer(txn, objects, &found.head);
             let txn = objects.put_head(txn, &head)?;
-            let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
+            let txn = K::head_changed(objects, &moment.snapshot, txn, &head).await?;
+            if deciding.commit(call, txn).await? {
                 return Ok((head, rules));
             }
         }
-        Err(OpError::Contended)
+    }
+
+    async fn purge<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        name: &ObjectName,
+        call: &mut Call,
+    ) -> Result<(), OpError> {
+        let objects = &self.objects::<K>(authorized).await?;
+        let mut deciding = self.deciding(authorized, name).await;
+        loop {
+            let moment = deciding.moment().await?;
+            let found = find_deleted(objects, &moment.snapshot, name).await?;
+            lifecycle::purge(&found.head, moment.soft_delete())
+                .map_err(|r| OpError::refused(r, K::KIND, name.as_str()))?;
+            let txn = purge_txn(moment.txn(), objects, &found, call.now());
+            if deciding.commit(call, txn).await? {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -220,7 +270,7 @@ fn not_deleted() -> OpError {
 
 async fn find_deleted<K: ObjectKind>(
     objects: &Objects<K>,
-    snapshot: &impl strongroom_store::Snapshot,
+    snapshot: &impl Snapshot,
     name: &ObjectName,
 ) -> Result<Found<K::Listing>, OpError> {
     objects

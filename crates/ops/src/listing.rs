@@ -1,16 +1,18 @@
-//! Lists: of secrets, of a secret's versions, of deleted secrets. A page is one snapshot.
+//! Lists: of objects, of an object's versions, of deleted objects. A page is one snapshot.
 
-use strongroom_authz::{Admitted, Authorized, RequestFacts};
+use strongroom_authz::{Admitted, Authorized};
 use strongroom_model::{
-    Head, ObjectName, Operation, SecretListing, SoftDelete, Version, VersionRecord,
+    Head, KeyListing, ObjectName, SecretListing, SoftDelete, Version, VersionRecord,
 };
 use strongroom_seal::Part;
 use strongroom_store::layout::{self, Table};
 use strongroom_store::{Snapshot, Store};
 
-use crate::objects::{ObjectKind, Objects, Secrets};
+use crate::lifecycle::DeletedView;
+use crate::objects::{Keys, ObjectKind, Objects, Secrets};
+use crate::request::{about_object, about_vault};
 use crate::skip_token::List;
-use crate::{DeletedSecretView, OpError, Ops};
+use crate::{DeletedKeyView, DeletedSecretView, OpError, Ops};
 
 /// The most objects on a page, and how many there are if the client does not say.
 pub const MAX_PAGE: usize = 25;
@@ -32,26 +34,41 @@ pub struct Page<T> {
     pub skip_token: Option<String>,
 }
 
-/// A secret's version as a list shows it.
-pub struct ListedSecret {
+/// An object's version as a list shows it.
+pub struct Listed<L> {
     /// The name, as it was first spelt.
     pub name: ObjectName,
     /// The version and what is known of it.
-    pub record: VersionRecord<SecretListing>,
+    pub record: VersionRecord<L>,
     /// The vault's rules for deleted objects.
     pub soft_delete: SoftDelete,
 }
 
-/// Lists the secrets of a vault.
-pub struct GetSecrets {
-    /// Which page.
-    pub page: PageRequest,
+/// A secret's version as a list shows it.
+pub type ListedSecret = Listed<SecretListing>;
+
+/// A key's version as a list shows it.
+pub type ListedKey = Listed<KeyListing>;
+
+macro_rules! pages {
+    ($($(#[$doc:meta])* $request:ident)*) => {$(
+        $(#[$doc])*
+        pub struct $request {
+            /// Which page.
+            pub page: PageRequest,
+        }
+    )*};
 }
 
-/// Lists the deleted secrets of a vault.
-pub struct GetDeletedSecrets {
-    /// Which page.
-    pub page: PageRequest,
+pages! {
+    /// Lists the secrets of a vault.
+    GetSecrets
+    /// Lists the deleted secrets of a vault.
+    GetDeletedSecrets
+    /// Lists the keys of a vault.
+    GetKeys
+    /// Lists the deleted keys of a vault.
+    GetDeletedKeys
 }
 
 /// Lists the versions of a secret.
@@ -62,29 +79,16 @@ pub struct GetSecretVersions {
     pub page: PageRequest,
 }
 
-impl RequestFacts for GetSecrets {
-    const OPERATION: Operation = Operation::GetSecrets;
-
-    fn object(&self) -> Option<&ObjectName> {
-        None
-    }
+/// Lists the versions of a key.
+pub struct GetKeyVersions {
+    /// The name.
+    pub name: ObjectName,
+    /// Which page.
+    pub page: PageRequest,
 }
 
-impl RequestFacts for GetDeletedSecrets {
-    const OPERATION: Operation = Operation::GetDeletedSecrets;
-
-    fn object(&self) -> Option<&ObjectName> {
-        None
-    }
-}
-
-impl RequestFacts for GetSecretVersions {
-    const OPERATION: Operation = Operation::GetSecretVersions;
-
-    fn object(&self) -> Option<&ObjectName> {
-        Some(&self.name)
-    }
-}
+about_vault! { GetSecrets GetDeletedSecrets GetKeys GetDeletedKeys }
+about_object! { GetSecretVersions GetKeyVersions }
 
 impl<S: Store> Ops<S> {
     /// `GET /secrets`
@@ -96,11 +100,16 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<GetSecrets>,
     ) -> Result<Page<ListedSecret>, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        let soft_delete = authorized.vault().soft_delete;
-        let page = self.page(&authorized, &objects, Table::Heads, &request.page).await?;
-        Ok(page
-            .map(|head| Some(ListedSecret { name: head.name, record: head.current, soft_delete })))
+        self.active_page::<Secrets>(&authorized, &request.page).await
+    }
+
+    /// `GET /keys`
+    ///
+    /// # Errors
+    /// [`OpError::SkipToken`], or that the service cannot.
+    pub async fn get_keys(&self, admitted: Admitted<GetKeys>) -> Result<Page<ListedKey>, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.active_page::<Keys>(&authorized, &request.page).await
     }
 
     /// `GET /deletedsecrets`
@@ -112,10 +121,19 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<GetDeletedSecrets>,
     ) -> Result<Page<DeletedSecretView>, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
-        let soft_delete = authorized.vault().soft_delete;
-        let page = self.page(&authorized, &objects, Table::Deleted, &request.page).await?;
-        Ok(page.map(|head| DeletedSecretView::of(head, soft_delete)))
+        self.deleted_page::<Secrets>(&authorized, &request.page).await
+    }
+
+    /// `GET /deletedkeys`
+    ///
+    /// # Errors
+    /// [`OpError::SkipToken`], or that the service cannot.
+    pub async fn get_deleted_keys(
+        &self,
+        admitted: Admitted<GetDeletedKeys>,
+    ) -> Result<Page<DeletedKeyView>, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.deleted_page::<Keys>(&authorized, &request.page).await
     }
 
     /// `GET /secrets/{name}/versions`. A name without a secret has no versions: an empty page.
@@ -127,16 +145,59 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<GetSecretVersions>,
     ) -> Result<Page<ListedSecret>, OpError> {
         let (authorized, request) = admitted.into_parts();
-        let objects = self.objects::<Secrets>(&authorized).await?;
+        self.versions_page::<Secrets>(&authorized, &request.name, &request.page).await
+    }
+
+    /// `GET /keys/{name}/versions`. A name without a key has no versions: an empty page.
+    ///
+    /// # Errors
+    /// [`OpError::SkipToken`], or that the service cannot.
+    pub async fn get_key_versions(
+        &self,
+        admitted: Admitted<GetKeyVersions>,
+    ) -> Result<Page<ListedKey>, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.versions_page::<Keys>(&authorized, &request.name, &request.page).await
+    }
+
+    async fn active_page<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        request: &PageRequest,
+    ) -> Result<Page<Listed<K::Listing>>, OpError> {
+        let objects = self.objects::<K>(authorized).await?;
         let soft_delete = authorized.vault().soft_delete;
-        let folded = request.name.folded();
-        let list = List::Versions(authorized.vault().id, Secrets::KIND, &folded);
-        let after = self.read_skip_token(&list, request.page.skip_token.as_deref())?;
+        let page = self.page(authorized, &objects, Table::Heads, request).await?;
+        Ok(page.map(|head| Some(Listed { name: head.name, record: head.current, soft_delete })))
+    }
+
+    async fn deleted_page<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        request: &PageRequest,
+    ) -> Result<Page<DeletedView<K::Listing>>, OpError> {
+        let objects = self.objects::<K>(authorized).await?;
+        let soft_delete = authorized.vault().soft_delete;
+        let page = self.page(authorized, &objects, Table::Deleted, request).await?;
+        Ok(page.map(|head| DeletedView::of(head, soft_delete)))
+    }
+
+    async fn versions_page<K: ObjectKind>(
+        &self,
+        authorized: &Authorized,
+        name: &ObjectName,
+        request: &PageRequest,
+    ) -> Result<Page<Listed<K::Listing>>, OpError> {
+        let objects = self.objects::<K>(authorized).await?;
+        let soft_delete = authorized.vault().soft_delete;
+        let folded = name.folded();
+        let list = List::Versions(authorized.vault().id, K::KIND, &folded);
+        let after = self.read_skip_token(&list, request.skip_token.as_deref())?;
         let snapshot = self.snapshot().await?;
         let Some(found) = objects.active(&snapshot, &folded).await? else {
             return Ok(Page { values: Vec::new(), skip_token: None });
         };
-        let wanted = request.page.max_results;
+        let wanted = request.max_results;
         let mut records =
             self.superseded(&objects, &snapshot, &found.head, after.as_deref(), wanted).await?;
         let current = found.head.current.clone();
@@ -153,7 +214,7 @@ impl<S: Store> Ops<S> {
         let name = found.head.name;
         let values = records
             .into_iter()
-            .map(|record| ListedSecret { name: name.clone(), record, soft_delete })
+            .map(|record| Listed { name: name.clone(), record, soft_delete })
             .collect();
         Ok(Page { values, skip_token })
     }

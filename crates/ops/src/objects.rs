@@ -5,14 +5,17 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use strongroom_crypto::{SecretBytes, digest, random};
+use strongroom_model::lifecycle::Refusal;
 use strongroom_model::{
-    Head, IncarnationId, Kind, ObjectName, SecretListing, State, VaultId, Version, VersionRecord,
+    Attributes, Head, IncarnationId, KeyListing, Kind, ObjectName, RequestId, SecretListing, State,
+    Tags, VaultId, Version, VersionRecord,
 };
 use strongroom_seal::{DataKeys, Part, Place, RecordKey, plaintext};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Txn};
 
 use crate::OpError;
+use crate::keys::rotation;
 
 /// A kind of object, and what lists of it show.
 pub(crate) trait ObjectKind {
@@ -21,6 +24,20 @@ pub(crate) trait ObjectKind {
 
     /// Whether an object lives and dies with a certificate.
     fn is_managed(listing: &Self::Listing) -> bool;
+
+    /// Adds what else must change with a head that is being put: a key's timer.
+    fn head_changed(
+        objects: &Objects<Self>,
+        snapshot: &impl Snapshot,
+        txn: Txn,
+        head: &Head<Self::Listing>,
+    ) -> impl Future<Output = Result<Txn, OpError>> + Send
+    where
+        Self: Sized,
+    {
+        let _ = (objects, snapshot, head);
+        std::future::ready(Ok(txn))
+    }
 }
 
 /// Secrets.
@@ -32,6 +49,27 @@ impl ObjectKind for Secrets {
 
     fn is_managed(listing: &SecretListing) -> bool {
         listing.managed == Some(true)
+    }
+}
+
+/// Keys.
+pub(crate) struct Keys;
+
+impl ObjectKind for Keys {
+    const KIND: Kind = Kind::Key;
+    type Listing = KeyListing;
+
+    fn is_managed(listing: &KeyListing) -> bool {
+        listing.managed == Some(true)
+    }
+
+    async fn head_changed(
+        objects: &Objects<Self>,
+        snapshot: &impl Snapshot,
+        txn: Txn,
+        head: &Head<KeyListing>,
+    ) -> Result<Txn, OpError> {
+        rotation::set_timer(objects, snapshot, txn, head).await
     }
 }
 
@@ -103,7 +141,13 @@ impl<K: ObjectKind> Objects<K> {
             .map_err(|_| OpError::Internal("a record does not decode".into()))
     }
 
-    fn seal<T: Encode<()>>(&self, folded: &str, part: Part, row: &T) -> Result<Vec<u8>, OpError> {
+    /// Seals a record for a place at a folded name.
+    pub(crate) fn seal<T: Encode<()>>(
+        &self,
+        folded: &str,
+        part: Part,
+        row: &T,
+    ) -> Result<Vec<u8>, OpError> {
         let plain = plaintext::encode(row)
             .map_err(|_| OpError::Internal("a record does not encode".into()))?;
         Ok(self.keys.seal(&self.place(folded, part), &plain)?)
@@ -206,6 +250,91 @@ impl<K: ObjectKind> Objects<K> {
         Ok(key.open(&place, &row.value)?)
     }
 
+    /// The active object of a name that may be given a new version, if there is one.
+    pub(crate) async fn settable(
+        &self,
+        snapshot: &impl Snapshot,
+        name: &ObjectName,
+    ) -> Result<Option<Found<K::Listing>>, OpError> {
+        let folded = name.folded();
+        let found = self.active(snapshot, &folded).await?;
+        if found.is_none() && self.deleted(snapshot, &folded).await?.is_some() {
+            let refusal = Refusal::DeletedButRecoverable;
+            return Err(OpError::refused(refusal, K::KIND, name.as_str()));
+        }
+        if found.as_ref().is_some_and(|f| K::is_managed(&f.head.current.listing)) {
+            return Err(OpError::Managed(K::KIND));
+        }
+        Ok(found)
+    }
+
+    /// The head of an active object and the record of one of its versions; `None` is the current
+    /// one.
+    pub(crate) async fn find(
+        &self,
+        snapshot: &impl Snapshot,
+        name: &ObjectName,
+        version: Option<Version>,
+    ) -> Result<(Found<K::Listing>, VersionRecord<K::Listing>), OpError> {
+        let not_found = || OpError::no_version(K::KIND, name, version);
+        let found = self.active(snapshot, &name.folded()).await?.ok_or_else(not_found)?;
+        let wanted = version.unwrap_or(found.head.current.version);
+        let record = self.version(snapshot, &found.head, wanted).await?.ok_or_else(not_found)?;
+        Ok((found, record))
+    }
+
+    /// A new current version of an object, which may be new itself, and the transaction that
+    /// puts all of it.
+    pub(crate) fn put_new_version(
+        &self,
+        txn: Txn,
+        found: Option<&Found<K::Listing>>,
+        name: &ObjectName,
+        draft: &Draft<K::Listing>,
+        body: &[u8],
+        request: RequestId,
+    ) -> Result<(Txn, Head<K::Listing>), OpError> {
+        let version = new_version()?;
+        let (name, incarnation) = match found {
+            Some(found) => (found.head.name.clone(), found.head.incarnation),
+            None => (name.clone(), new_incarnation()?),
+        };
+        let body = self.seal_body(&name, incarnation, version, body)?;
+        let current = VersionRecord {
+            version,
+            attributes: draft.attributes.clone(),
+            tags: draft.tags.clone(),
+            listing: draft.listing.clone(),
+            body_digest: body.digest,
+        };
+        let head = Head { name, incarnation, current, state: State::Active, last_request: request };
+        let folded = head.name.folded();
+        let txn = self.require_active(txn, &folded, found);
+        let txn = match found {
+            Some(found) => self.put_version(txn, &head, &found.head.current)?,
+            None => self.require_deleted(txn, &folded, None),
+        };
+        Ok((self.put_head(txn, &head)?.put(body.key, body.sealed), head))
+    }
+
+    /// Puts a version's changed record: into the head if it is the current one.
+    pub(crate) fn put_changed(
+        &self,
+        txn: Txn,
+        found: &Found<K::Listing>,
+        record: &VersionRecord<K::Listing>,
+        request: RequestId,
+    ) -> Result<(Txn, Head<K::Listing>), OpError> {
+        let mut head = Head { last_request: request, ..found.head.clone() };
+        let mut txn = self.require_active(txn, &head.name.folded(), Some(found));
+        if record.version == head.current.version {
+            head.current = record.clone();
+        } else {
+            txn = self.put_version(txn, &head, record)?;
+        }
+        Ok((self.put_head(txn, &head)?, head))
+    }
+
     /// Requires that an active head is as it was found, or that there is none.
     pub(crate) fn require_active(
         &self,
@@ -234,6 +363,13 @@ impl<K: ObjectKind> Objects<K> {
 
 fn condition<L>(found: Option<&Found<L>>) -> Condition {
     found.map_or(Condition::Absent, |f| Condition::AtRevision(f.revision))
+}
+
+/// What a new version says of itself.
+pub(crate) struct Draft<L> {
+    pub(crate) attributes: Attributes,
+    pub(crate) tags: Option<Tags>,
+    pub(crate) listing: L,
 }
 
 /// A body ready to be put.

@@ -1,17 +1,17 @@
 //! Set, get, update and roll back secrets.
 
-use strongroom_authz::{Admitted, RequestFacts};
+use strongroom_authz::Admitted;
 use strongroom_crypto::SecretBytes;
-use strongroom_model::lifecycle::Refusal;
 use strongroom_model::secrets::{MAX_VALUE_BYTES, check_content_type};
 use strongroom_model::{
-    Attributes, AttributesChange, Head, Kind, ObjectName, Operation, SecretListing, SoftDelete,
-    State, Tags, Version, VersionRecord,
+    Attributes, AttributesChange, Kind, ObjectName, SecretListing, SoftDelete, Tags, Version,
+    VersionRecord,
 };
-use strongroom_store::{Outcome, Snapshot, Store};
+use strongroom_store::Store;
 
-use crate::access::{MAX_DECISIONS, in_vault};
-use crate::objects::{Found, ObjectKind, Objects, Secrets, new_incarnation, new_version};
+use crate::error::Unusable;
+use crate::objects::{Draft, ObjectKind, Secrets};
+use crate::request::about_object;
 use crate::{Call, OpError, Ops};
 
 /// A secret as an answer shows it.
@@ -70,24 +70,7 @@ pub struct RollbackSecret {
     pub to: Version,
 }
 
-macro_rules! facts {
-    ($($request:ty => $operation:ident)*) => {$(
-        impl RequestFacts for $request {
-            const OPERATION: Operation = Operation::$operation;
-
-            fn object(&self) -> Option<&ObjectName> {
-                Some(&self.name)
-            }
-        }
-    )*};
-}
-
-facts! {
-    SetSecret => SetSecret
-    GetSecret => GetSecret
-    UpdateSecret => UpdateSecret
-    RollbackSecret => RollbackSecret
-}
+about_object! { SetSecret GetSecret UpdateSecret RollbackSecret }
 
 impl<S: Store> Ops<S> {
     /// `PUT /secrets/{name}`: a new version of a secret, which becomes the current one.
@@ -109,52 +92,26 @@ impl<S: Store> Ops<S> {
             tags: request.tags,
             listing: SecretListing { content_type: request.content_type, managed: None },
         };
-        let _turn = self.turns.of(objects.vault, &request.name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let snapshot = self.snapshot().await?;
-            let found = self.settable(&objects, &snapshot, &request.name).await?;
-            let written =
-                new_head(&objects, found.as_ref(), &request.name, &draft, &request.value, call)?;
-            let folded = request.name.folded();
-            let mut txn = objects.require_active(in_vault(&vault), &folded, found.as_ref());
-            if let Some(found) = &found {
-                txn = objects.put_version(txn, &written.head, &found.head.current)?;
-            } else {
-                txn = objects.require_deleted(txn, &folded, None);
+        let name = &request.name;
+        let value = &request.value;
+        let mut deciding = self.deciding(&authorized, name).await;
+        let (head, soft_delete) = loop {
+            let moment = deciding.moment().await?;
+            let found = objects.settable(&moment.snapshot, name).await?;
+            let (txn, head) = objects.put_new_version(
+                moment.txn(),
+                found.as_ref(),
+                name,
+                &draft,
+                value.expose(),
+                call.id(),
+            )?;
+            if deciding.commit(call, txn).await? {
+                break (head, moment.soft_delete());
             }
-            let txn =
-                objects.put_head(txn, &written.head)?.put(written.body.key, written.body.sealed);
-            let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
-                return Ok(SecretView {
-                    name: written.head.name,
-                    record: written.head.current,
-                    value: Some(request.value),
-                    soft_delete: vault.resource.soft_delete,
-                });
-            }
-        }
-        Err(OpError::Contended)
-    }
-
-    /// The active object of a name that may be given a new version, if there is one.
-    async fn settable(
-        &self,
-        objects: &Objects<Secrets>,
-        snapshot: &impl Snapshot,
-        name: &ObjectName,
-    ) -> Result<Option<Found<SecretListing>>, OpError> {
-        let folded = name.folded();
-        let found = objects.active(snapshot, &folded).await?;
-        if found.is_none() && objects.deleted(snapshot, &folded).await?.is_some() {
-            let refusal = Refusal::DeletedButRecoverable;
-            return Err(OpError::refused(refusal, Kind::Secret, name.as_str()));
-        }
-        if found.as_ref().is_some_and(|f| Secrets::is_managed(&f.head.current.listing)) {
-            return Err(OpError::Managed);
-        }
-        Ok(found)
+        };
+        let value = Some(request.value);
+        Ok(SecretView { name: head.name, record: head.current, value, soft_delete })
     }
 
     /// `GET /secrets/{name}/{version}`: a secret's value.
@@ -165,14 +122,14 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         let snapshot = self.snapshot().await?;
-        let not_found = || not_found(&request.name, request.version);
-        let opened = self.heads.active(&objects, &snapshot, &request.name.folded()).await?;
+        let not_found = || OpError::no_version(Kind::Secret, &request.name, request.version);
+        let opened = self.secret_heads.active(&objects, &snapshot, &request.name.folded()).await?;
         let opened = opened.ok_or_else(not_found)?;
         let head = &opened.head;
         let wanted = request.version.unwrap_or(head.current.version);
         let record = objects.version(&snapshot, head, wanted).await?.ok_or_else(not_found)?;
         if !record.attributes.enabled {
-            return Err(OpError::Disabled);
+            return Err(disabled());
         }
         let current = wanted == head.current.version;
         let key = current.then_some(&opened.body_key);
@@ -197,29 +154,18 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         check_content_type(request.content_type.as_deref())?;
         let objects = self.objects::<Secrets>(&authorized).await?;
-        let _turn = self.turns.of(objects.vault, &request.name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let snapshot = self.snapshot().await?;
-            let (found, record) =
-                find_version(&objects, &snapshot, &request.name, request.version).await?;
+        let name = &request.name;
+        let mut deciding = self.deciding(&authorized, name).await;
+        loop {
+            let moment = deciding.moment().await?;
+            let (found, record) = objects.find(&moment.snapshot, name, request.version).await?;
             let record = changed(&record, &request, call);
-            let mut head = Head { last_request: call.id(), ..found.head.clone() };
-            let folded = request.name.folded();
-            let mut txn = objects.require_active(in_vault(&vault), &folded, Some(&found));
-            if record.version == head.current.version {
-                head.current = record.clone();
-            } else {
-                txn = objects.put_version(txn, &head, &record)?;
-            }
-            let txn = objects.put_head(txn, &head)?;
-            let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
-                let soft_delete = vault.resource.soft_delete;
+            let (txn, head) = objects.put_changed(moment.txn(), &found, &record, call.id())?;
+            let soft_delete = moment.soft_delete();
+            if deciding.commit(call, txn).await? {
                 return Ok(SecretView { name: head.name, record, value: None, soft_delete });
             }
         }
-        Err(OpError::Contended)
     }
 
     /// `POST /secrets/{name}/{version}/rollback`: an older value becomes the newest version.
@@ -234,83 +180,42 @@ impl<S: Store> Ops<S> {
         let (authorized, request) = admitted.into_parts();
         let objects = self.objects::<Secrets>(&authorized).await?;
         call.set_property("rolledBackTo", request.to.to_string());
-        let _turn = self.turns.of(objects.vault, &request.name).await;
-        for _ in 0..MAX_DECISIONS {
-            let vault = self.vault_now(authorized.vault())?;
-            let snapshot = self.snapshot().await?;
-            let (found, old) =
-                find_version(&objects, &snapshot, &request.name, Some(request.to)).await?;
+        let name = &request.name;
+        let mut deciding = self.deciding(&authorized, name).await;
+        loop {
+            let moment = deciding.moment().await?;
+            let (found, old) = objects.find(&moment.snapshot, name, Some(request.to)).await?;
             if !old.attributes.enabled {
-                return Err(OpError::Disabled);
+                return Err(disabled());
             }
             if Secrets::is_managed(&old.listing) {
-                return Err(OpError::Managed);
+                return Err(OpError::Managed(Kind::Secret));
             }
-            let value = objects.body(&snapshot, &found.head, &old).await?;
+            let value = objects.body(&moment.snapshot, &found.head, &old).await?;
             let draft = Draft {
                 attributes: rolled_back(&old.attributes, call),
                 tags: old.tags,
                 listing: old.listing,
             };
-            let written = new_head(&objects, Some(&found), &request.name, &draft, &value, call)?;
-            let new_version = written.head.current.version.to_string();
-            call.set_property("newVersion", new_version);
-            let folded = request.name.folded();
-            let txn = objects.require_active(in_vault(&vault), &folded, Some(&found));
-            let txn = objects.put_version(txn, &written.head, &found.head.current)?;
-            let txn =
-                objects.put_head(txn, &written.head)?.put(written.body.key, written.body.sealed);
-            let committed = self.commit_recorded(call, objects.vault, 200, txn).await?;
-            if matches!(committed, Outcome::Committed(_)) {
+            let (found, value) = (Some(&found), value.expose());
+            let (txn, head) =
+                objects.put_new_version(moment.txn(), found, name, &draft, value, call.id())?;
+            call.set_property("newVersion", head.current.version.to_string());
+            let soft_delete = moment.soft_delete();
+            if deciding.commit(call, txn).await? {
                 return Ok(SecretView {
-                    name: written.head.name,
-                    record: written.head.current,
+                    name: head.name,
+                    record: head.current,
                     value: None,
-                    soft_delete: vault.resource.soft_delete,
+                    soft_delete,
                 });
             }
         }
-        Err(OpError::Contended)
     }
 }
 
-/// What a new version says of itself.
-struct Draft {
-    attributes: Attributes,
-    tags: Option<Tags>,
-    listing: SecretListing,
-}
-
-/// A head with a new current version, and that version's body.
-struct Written {
-    head: Head<SecretListing>,
-    body: crate::objects::SealedBody,
-}
-
-fn new_head(
-    objects: &Objects<Secrets>,
-    found: Option<&Found<SecretListing>>,
-    name: &ObjectName,
-    draft: &Draft,
-    value: &SecretBytes,
-    call: &Call,
-) -> Result<Written, OpError> {
-    let version = new_version()?;
-    let (name, incarnation) = match found {
-        Some(found) => (found.head.name.clone(), found.head.incarnation),
-        None => (name.clone(), new_incarnation()?),
-    };
-    let body = objects.seal_body(&name, incarnation, version, value.expose())?;
-    let current = VersionRecord {
-        version,
-        attributes: draft.attributes.clone(),
-        tags: draft.tags.clone(),
-        listing: draft.listing.clone(),
-        body_digest: body.digest,
-    };
-    let last_request = call.id();
-    let head = Head { name, incarnation, current, state: State::Active, last_request };
-    Ok(Written { head, body })
+fn disabled() -> OpError {
+    OpError::NotUsable { kind: Kind::Secret, verb: "get", why: Unusable::Disabled }
 }
 
 /// The attributes of a version that comes back: valid now, whatever the old one said.
@@ -332,28 +237,6 @@ fn changed(
         listing: SecretListing { content_type, managed: record.listing.managed },
         ..record.clone()
     }
-}
-
-fn not_found(name: &ObjectName, version: Option<Version>) -> OpError {
-    let name = match version {
-        Some(version) => format!("{name}/{version}"),
-        None => name.to_string(),
-    };
-    OpError::NotFound { kind: Kind::Secret, name }
-}
-
-/// The head of an active secret and the record of one of its versions.
-async fn find_version(
-    objects: &Objects<Secrets>,
-    snapshot: &impl Snapshot,
-    name: &ObjectName,
-    version: Option<Version>,
-) -> Result<(Found<SecretListing>, VersionRecord<SecretListing>), OpError> {
-    let not_found = || not_found(name, version);
-    let found = objects.active(snapshot, &name.folded()).await?.ok_or_else(not_found)?;
-    let wanted = version.unwrap_or(found.head.current.version);
-    let record = objects.version(snapshot, &found.head, wanted).await?.ok_or_else(not_found)?;
-    Ok((found, record))
 }
 
 fn check_value(value: &SecretBytes) -> Result<(), OpError> {

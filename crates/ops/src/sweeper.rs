@@ -7,9 +7,10 @@ use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Store, Txn};
 
 use crate::access::in_vault;
+use crate::keys::rotation::KeyTimer;
 use crate::lifecycle::purge_txn;
-use crate::objects::{Objects, Secrets};
-use crate::{OpError, Ops};
+use crate::objects::{Keys, ObjectKind, Objects, Secrets};
+use crate::{Call, OpError, Ops};
 
 /// Timers looked at in one scan.
 const TIMERS_PER_SCAN: usize = 256;
@@ -19,6 +20,10 @@ const TIMERS_PER_SCAN: usize = 256;
 pub struct Swept {
     /// Objects purged because their retention ended.
     pub purged: usize,
+    /// Keys that got a new version by their rotation policy.
+    pub rotated: usize,
+    /// Keys whose owner was told that they near their expiry.
+    pub noticed: usize,
     /// Purged objects whose bodies were collected.
     pub collected: usize,
     /// Timers that could not be run; they are due at the next sweep again.
@@ -26,11 +31,27 @@ pub struct Swept {
 }
 
 /// A timer as it was found.
-struct Timer {
-    key: Vec<u8>,
+pub(crate) struct Timer {
+    pub(crate) key: Vec<u8>,
     revision: Revision,
-    subject: Subject,
-    folded: String,
+    pub(crate) subject: Subject,
+    pub(crate) folded: String,
+}
+
+impl Timer {
+    /// That nobody has run it yet.
+    pub(crate) fn condition(&self) -> Condition {
+        Condition::AtRevision(self.revision)
+    }
+}
+
+/// What became of a timer.
+enum Ran {
+    Purged,
+    Rotated,
+    Noticed,
+    /// It meant nothing any more, or another node was first.
+    Nothing,
 }
 
 impl<S: Store> Ops<S> {
@@ -60,7 +81,10 @@ impl<S: Store> Ops<S> {
                 let folded = String::from_utf8_lossy(&row.value).into_owned();
                 let timer = Timer { key: key.to_vec(), revision: row.revision, subject, folded };
                 match self.run_timer(&timer, now).await {
-                    Ok(purged) => swept.purged += usize::from(purged),
+                    Ok(Ran::Purged) => swept.purged += 1,
+                    Ok(Ran::Rotated) => swept.rotated += 1,
+                    Ok(Ran::Noticed) => swept.noticed += 1,
+                    Ok(Ran::Nothing) => {}
                     Err(error) => {
                         // One damaged record must not keep all others for ever.
                         let (vault, name) = (timer.subject.vault, &timer.folded);
@@ -77,52 +101,78 @@ impl<S: Store> Ops<S> {
         Ok(swept)
     }
 
-    /// Runs one timer; answers whether an object was purged.
-    async fn run_timer(&self, timer: &Timer, now: Timestamp) -> Result<bool, OpError> {
+    async fn run_timer(&self, timer: &Timer, now: Timestamp) -> Result<Ran, OpError> {
         let directory = self.directory.current();
         let Some(vault) = directory.vault_by_id(timer.subject.vault) else {
             return self.drop_timer(timer).await;
         };
         match timer.subject.kind {
-            Kind::Secret => self.purge_due(vault, timer, now).await,
-            Kind::Key | Kind::Certificate => self.drop_timer(timer).await,
+            Kind::Secret => {
+                let purge = Operation::PurgeDeletedSecret;
+                if self.purge_due::<Secrets>(vault, timer, now, purge).await? {
+                    return Ok(Ran::Purged);
+                }
+            }
+            Kind::Key => {
+                let purge = Operation::PurgeDeletedKey;
+                if self.purge_due::<Keys>(vault, timer, now, purge).await? {
+                    return Ok(Ran::Purged);
+                }
+                match self.run_key_timer(vault, timer, now).await? {
+                    KeyTimer::Rotated => return Ok(Ran::Rotated),
+                    KeyTimer::Noticed => return Ok(Ran::Noticed),
+                    KeyTimer::Moved => return Ok(Ran::Nothing),
+                    KeyTimer::Stale => {}
+                }
+            }
+            Kind::Certificate => {}
         }
+        self.drop_timer(timer).await
     }
 
-    async fn purge_due(
+    /// Purges the object of a timer, if that is what is due.
+    async fn purge_due<K: ObjectKind>(
         &self,
         vault: &Vault,
         timer: &Timer,
         now: Timestamp,
+        operation: Operation,
     ) -> Result<bool, OpError> {
         let id = vault.resource.id;
-        let objects = Objects::<Secrets>::new(id, self.ring.vault(id).await?);
+        let objects = Objects::<K>::new(id, self.ring.vault(id).await?);
         let snapshot = self.snapshot().await?;
         let found = objects.deleted(&snapshot, &timer.folded).await?;
         let due = found.filter(|found| {
             found.head.incarnation == timer.subject.incarnation
                 && lifecycle::is_due(&found.head, now)
         });
-        let Some(found) = due else { return self.drop_timer(timer).await };
-        let txn = in_vault(vault).require(timer.key.clone(), condition(timer));
+        let Some(found) = due else { return Ok(false) };
+        let txn = in_vault(vault).require(timer.key.clone(), timer.condition());
         let txn = purge_txn(txn, &objects, &found, now);
-        let operation = Operation::PurgeDeletedSecret.audit_name();
-        let mut call = self.own_call(operation, "strongroom sweeper")?;
-        vault.scope.as_str().clone_into(&mut call.record_mut().resource_id);
+        let mut call = self.sweeper_call(operation.audit_name(), vault, &timer.folded)?;
         call.set_property("trigger", "scheduledPurge".into());
-        call.set_property("objectName", timer.folded.clone());
         let outcome = self.commit_recorded(&mut call, id, 204, txn).await?;
         Ok(matches!(outcome, strongroom_store::Outcome::Committed(_)))
     }
 
-    /// A timer that no longer means anything.
-    async fn drop_timer(&self, timer: &Timer) -> Result<bool, OpError> {
-        let txn = Txn::new().require(timer.key.clone(), condition(timer)).delete(timer.key.clone());
-        self.store.commit(txn).await?;
-        Ok(false)
+    /// A call of the sweeper about an object.
+    pub(crate) fn sweeper_call(
+        &self,
+        operation: &'static str,
+        vault: &Vault,
+        folded: &str,
+    ) -> Result<Call, OpError> {
+        let mut call = self.own_call(operation, "strongroom sweeper")?;
+        vault.scope.as_str().clone_into(&mut call.record_mut().resource_id);
+        call.set_property("objectName", folded.to_owned());
+        Ok(call)
     }
-}
 
-fn condition(timer: &Timer) -> Condition {
-    Condition::AtRevision(timer.revision)
+    /// A timer that no longer means anything. If another node has run it, it is gone or another
+    /// one, and the transaction does nothing.
+    async fn drop_timer(&self, timer: &Timer) -> Result<Ran, OpError> {
+        let txn = Txn::new().require(timer.key.clone(), timer.condition());
+        self.store.commit(txn.delete(timer.key.clone())).await?;
+        Ok(Ran::Nothing)
+    }
 }

@@ -7,7 +7,7 @@ use const_oid::db::rfc5280::ID_KP_SERVER_AUTH;
 use der::asn1::{Ia5String, OctetString};
 use der::{DateTime, Decode as _, Encode as _};
 use rustls_pki_types::CertificateDer;
-use strongroom_crypto::sign::EcSigningKey;
+use strongroom_crypto::sign::{EcSigningKey, RsaPublicComponents};
 use strongroom_crypto::{SecretBytes, digest, random};
 use strongroom_model::Timestamp;
 use x509_cert::Certificate;
@@ -23,10 +23,11 @@ use x509_cert::ext::pkix::{
 use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::SubjectPublicKeyInfoRef;
+use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::{Time, Validity};
 
 use crate::PkiError;
+use crate::public_key::rsa_spki;
 use crate::signer::{CertificateSigner, DerSignature, PublicPoint};
 
 /// The most days a server certificate lives.
@@ -55,6 +56,14 @@ pub struct ServerCertificate {
     pub not_after: Timestamp,
 }
 
+/// A certificate for a key that somebody else keeps.
+pub struct SignerCertificate {
+    /// The leaf and the root.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// When it ends; renew it well before.
+    pub not_after: Timestamp,
+}
+
 impl Authority {
     /// Makes a root for `base_domain` that lives ten years from `now`.
     ///
@@ -68,8 +77,8 @@ impl Authority {
         let key = EcSigningKey::generate()?;
         let tag = u32::from_be_bytes(random::bytes()?);
         let name = name(&format!("CN=Strongroom root {tag:08x}"))?;
-        let point = public_point(&key);
-        let key_id = key_id(&point)?;
+        let public = public_point(&key).to_spki()?;
+        let key_id = key_id(&public)?;
         let constraints = NameConstraints {
             permitted_subtrees: Some(vec![subtree(GeneralName::DnsName(Ia5String::new(&base)?))]),
             // A constraint on DNS names leaves addresses free: forbid them all (IPv4, IPv6).
@@ -84,7 +93,7 @@ impl Authority {
         root.add(&constraints)?;
         root.add(&SubjectKeyIdentifier(key_id))?;
         let validity = validity(now, now.plus_days(AUTHORITY_DAYS))?;
-        let certificate = sign(root, validity, &point, &key)?;
+        let certificate = sign(root, validity, public, &key)?;
         Self::assemble(certificate, key)
     }
 
@@ -139,6 +148,37 @@ impl Authority {
         now: Timestamp,
         days: u32,
     ) -> Result<ServerCertificate, PkiError> {
+        let (names, end) = self.check_issue(dns_names, now, days)?;
+        self.issue(names, now, end)
+    }
+
+    /// Certifies an RSA key that signs released keys for exactly `dns_names`, for `days` days from
+    /// `now`. Clients verify it as they verify a server's certificate, so it is one.
+    ///
+    /// # Errors
+    /// As [`Authority::issue_server`].
+    pub fn issue_signer(
+        &self,
+        dns_names: &[String],
+        key: &RsaPublicComponents,
+        now: Timestamp,
+        days: u32,
+    ) -> Result<SignerCertificate, PkiError> {
+        let (names, end) = self.check_issue(dns_names, now, days)?;
+        let leaf = self.leaf(names, "CN=Strongroom key release", rsa_spki(key)?, now, end)?;
+        Ok(SignerCertificate {
+            not_after: not_after(&leaf),
+            chain: vec![CertificateDer::from(leaf.to_der()?), self.der.clone()],
+        })
+    }
+
+    /// The names and the end of a certificate, if it may be issued.
+    fn check_issue(
+        &self,
+        dns_names: &[String],
+        now: Timestamp,
+        days: u32,
+    ) -> Result<(Vec<GeneralName>, Timestamp), PkiError> {
         if dns_names.is_empty() {
             return Err(PkiError::Name(String::new()));
         }
@@ -154,7 +194,7 @@ impl Authority {
             return Err(PkiError::Validity { days, max: MAX_SERVER_DAYS });
         }
         let names = dns_names.iter().map(|n| Ia5String::new(n).map(GeneralName::DnsName));
-        self.issue(names.collect::<der::Result<_>>()?, now, end)
+        Ok((names.collect::<der::Result<_>>()?, end))
     }
 
     fn issue(
@@ -164,26 +204,36 @@ impl Authority {
         end: Timestamp,
     ) -> Result<ServerCertificate, PkiError> {
         let key = EcSigningKey::generate()?;
-        let point = public_point(&key);
-        let subject = name("CN=Strongroom server")?;
-        let authority = AuthorityKeyIdentifier {
-            key_identifier: Some(key_id(&public_point(&self.key))?),
-            ..AuthorityKeyIdentifier::default()
-        };
-        let issuer = self.certificate.tbs_certificate().subject().clone();
-        let mut server = Profile::new(issuer, subject);
-        server.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
-        server.add(&KeyUsage(KeyUsages::DigitalSignature.into()))?;
-        server.add(&ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH]))?;
-        server.add(&SubjectAltName(names))?;
-        server.add(&SubjectKeyIdentifier(key_id(&point)?))?;
-        server.add(&authority)?;
-        let leaf = sign(server, validity(now, end)?, &point, &self.key)?;
+        let public = public_point(&key).to_spki()?;
+        let leaf = self.leaf(names, "CN=Strongroom server", public, now, end)?;
         Ok(ServerCertificate {
             not_after: not_after(&leaf),
             chain: vec![CertificateDer::from(leaf.to_der()?)],
             key: key.to_pkcs8()?,
         })
+    }
+
+    fn leaf(
+        &self,
+        names: Vec<GeneralName>,
+        subject: &str,
+        public: SubjectPublicKeyInfoOwned,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Result<Certificate, PkiError> {
+        let authority = AuthorityKeyIdentifier {
+            key_identifier: Some(key_id(&public_point(&self.key).to_spki()?)?),
+            ..AuthorityKeyIdentifier::default()
+        };
+        let issuer = self.certificate.tbs_certificate().subject().clone();
+        let mut server = Profile::new(issuer, name(subject)?);
+        server.add(&BasicConstraints { ca: false, path_len_constraint: None })?;
+        server.add(&KeyUsage(KeyUsages::DigitalSignature.into()))?;
+        server.add(&ExtendedKeyUsage(vec![ID_KP_SERVER_AUTH]))?;
+        server.add(&SubjectAltName(names))?;
+        server.add(&SubjectKeyIdentifier(key_id(&public)?))?;
+        server.add(&authority)?;
+        sign(server, validity(now, end)?, public, &self.key)
     }
 
     fn assemble(certificate: Certificate, key: EcSigningKey) -> Result<Self, PkiError> {
@@ -238,8 +288,8 @@ fn public_point(key: &EcSigningKey) -> PublicPoint {
 }
 
 /// RFC 7093, section 2, method 1: the leftmost 160 bits of the SHA-256 of the public key.
-fn key_id(point: &PublicPoint) -> Result<OctetString, PkiError> {
-    let hash = digest::sha256(&point.0);
+fn key_id(public: &SubjectPublicKeyInfoOwned) -> Result<OctetString, PkiError> {
+    let hash = digest::sha256(public.subject_public_key.raw_bytes());
     let leftmost = hash.first_chunk::<20>().map(<[u8; 20]>::as_slice).unwrap_or_default();
     Ok(OctetString::new(leftmost)?)
 }
@@ -298,11 +348,11 @@ impl BuilderProfile for Profile {
 fn sign(
     profile: Profile,
     validity: Validity,
-    point: &PublicPoint,
+    public: SubjectPublicKeyInfoOwned,
     key: &EcSigningKey,
 ) -> Result<Certificate, PkiError> {
     let serial = SerialNumber::new(&random::bytes::<16>()?)?;
-    let builder = CertificateBuilder::new(profile, serial, validity, point.to_spki()?)?;
+    let builder = CertificateBuilder::new(profile, serial, validity, public)?;
     Ok(builder.build::<_, DerSignature>(&CertificateSigner(key))?)
 }
 

@@ -6,7 +6,9 @@
 
 mod authority;
 mod error;
+mod public_key;
 mod signer;
 
-pub use authority::{Authority, MAX_SERVER_DAYS, ServerCertificate};
+pub use authority::{Authority, MAX_SERVER_DAYS, ServerCertificate, SignerCertificate};
 pub use error::PkiError;
+pub use public_key::public_key;

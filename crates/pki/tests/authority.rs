@@ -8,8 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
-use strongroom_model::Timestamp;
-use strongroom_pki::{Authority, PkiError, ServerCertificate};
+use strongroom_crypto::sign::{RsaPublicComponents, RsaSigningKey};
+use strongroom_model::{PublicKey, Timestamp};
+use strongroom_pki::{Authority, PkiError, ServerCertificate, public_key};
 
 const NAMES: [&str; 4] =
     ["login.localhost", "management.localhost", "*.vault.localhost", "*.managedhsm.localhost"];
@@ -166,4 +167,35 @@ fn an_authority_is_taken_up_again_from_its_parts() {
     let leaf = Authority::from_parts(&server.chain[0], &server.key);
     assert!(matches!(leaf, Err(PkiError::Certificate)), "a leaf is no authority");
     assert!(matches!(Authority::from_parts(b"junk", &key), Err(PkiError::Certificate)));
+}
+
+/// A client that verifies released keys takes the signer's certificate for a server's, with an RSA
+/// key (confidential-sidecar-containers, `pkg/common/akv.go`).
+#[test]
+fn a_signer_of_released_keys_is_certified_as_a_server() {
+    let authority = Authority::create("localhost", now()).unwrap();
+    let key = RsaSigningKey::generate().unwrap();
+    let signer =
+        authority.issue_signer(&names(&["*.vault.localhost"]), &key.public(), now(), 30).unwrap();
+    assert_eq!(signer.not_after, now().plus_days(30));
+    let [leaf, root] = &signer.chain[..] else { panic!("the leaf and the root") };
+    assert_eq!(root, authority.certificate_der());
+    let RsaPublicComponents { n, e } = key.public();
+    assert_eq!(public_key(leaf).unwrap(), PublicKey::Rsa { n, e });
+    let dir = tempfile::tempdir().unwrap();
+    for (name, der) in [("root", root), ("leaf", leaf)] {
+        let pem = pem::encode(&pem::Pem::new("CERTIFICATE", der.as_ref()));
+        std::fs::write(dir.path().join(name), pem).unwrap();
+    }
+    let output = Command::new("openssl")
+        .args(["verify", "-x509_strict", "-purpose", "sslserver"])
+        .args(["-verify_hostname", "dev.vault.localhost", "-CAfile", "root", "leaf"])
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    let verdict = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(verdict.contains("leaf: OK"), "{verdict}");
+    let outside = names(&["vault.azure.net"]);
+    let refused = authority.issue_signer(&outside, &key.public(), now(), 30);
+    assert!(matches!(refused, Err(PkiError::OutsideBase { .. })));
 }

@@ -14,6 +14,10 @@ pub enum Part {
     Version(IncarnationId, Version),
     /// A version's body.
     Body(IncarnationId, Version),
+    /// A key's rotation policy.
+    RotationPolicy(IncarnationId),
+    /// How often a version of a symmetric key was used.
+    Uses(IncarnationId, Version),
 }
 
 /// The place of a record.
@@ -82,6 +86,8 @@ impl Place<'_> {
                     Part::DeletedHead => "deleted head".to_owned(),
                     Part::Version(_, version) => format!("version {version}"),
                     Part::Body(_, version) => format!("body {version}"),
+                    Part::RotationPolicy(_) => "rotation policy".to_owned(),
+                    Part::Uses(_, version) => format!("uses of {version}"),
                 };
                 format!("vault {vault} {}/{name} {part}", kind.collection())
             }
@@ -109,6 +115,11 @@ impl Aad {
             Part::DeletedHead => self.field(b"deleted"),
             Part::Version(incarnation, version) => self.version(b"version", incarnation, version),
             Part::Body(incarnation, version) => self.version(b"body", incarnation, version),
+            Part::RotationPolicy(incarnation) => {
+                self.field(b"rotation");
+                self.field(incarnation.as_bytes());
+            }
+            Part::Uses(incarnation, version) => self.version(b"uses", incarnation, version),
         }
     }
 

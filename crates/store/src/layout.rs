@@ -9,6 +9,8 @@
 //! | `v/<vault 16>/<kind>/d/<folded name>` | the head of a deleted object |
 //! | `v/<vault 16>/<kind>/m/<incarnation 16><version 16>` | a superseded version's record |
 //! | `v/<vault 16>/<kind>/b/<incarnation 16><version 16>` | a version's body, written once |
+//! | `v/<vault 16>/k/r/<incarnation 16>` | a key's rotation policy |
+//! | `v/<vault 16>/k/u/<incarnation 16><version 16>` | how often a symmetric key was used |
 //! | `due/<unix time>/<vault 16><kind><incarnation 16>` | a timer |
 //! | `gc/<vault 16><kind><incarnation 16>` | bodies to collect |
 //! | `o/<vault 16>/<request 16>` | an audit record on its way to the journal |
@@ -57,7 +59,15 @@ pub enum Table {
     Versions,
     /// Bodies.
     Bodies,
+    /// Rotation policies of keys.
+    RotationPolicies,
+    /// Counts of uses of symmetric keys.
+    Uses,
 }
+
+/// The tables whose rows belong to an incarnation, and go with it.
+pub const OF_INCARNATIONS: [Table; 4] =
+    [Table::Bodies, Table::Versions, Table::RotationPolicies, Table::Uses];
 
 impl Table {
     fn letter(self) -> u8 {
@@ -66,6 +76,8 @@ impl Table {
             Self::Deleted => b'd',
             Self::Versions => b'm',
             Self::Bodies => b'b',
+            Self::RotationPolicies => b'r',
+            Self::Uses => b'u',
         }
     }
 }
@@ -95,7 +107,7 @@ fn named(vault: VaultId, kind: Kind, of: Table, folded: &str) -> Vec<u8> {
     key
 }
 
-/// The prefix of one incarnation's rows in [`Table::Versions`] or [`Table::Bodies`].
+/// The prefix of one incarnation's rows in a table of [`OF_INCARNATIONS`].
 pub fn incarnation(vault: VaultId, kind: Kind, of: Table, id: IncarnationId) -> Vec<u8> {
     let mut key = table(vault, kind, of);
     key.extend_from_slice(id.as_bytes());
@@ -112,6 +124,18 @@ pub fn version(vault: VaultId, kind: Kind, id: IncarnationId, version: Version) 
 /// A version's body.
 pub fn body(vault: VaultId, kind: Kind, id: IncarnationId, version: Version) -> Vec<u8> {
     let mut key = incarnation(vault, kind, Table::Bodies, id);
+    key.extend_from_slice(version.as_bytes());
+    key
+}
+
+/// A key's rotation policy.
+pub fn rotation_policy(vault: VaultId, id: IncarnationId) -> Vec<u8> {
+    incarnation(vault, Kind::Key, Table::RotationPolicies, id)
+}
+
+/// How often a version of a symmetric key was used.
+pub fn uses(vault: VaultId, id: IncarnationId, version: Version) -> Vec<u8> {
+    let mut key = incarnation(vault, Kind::Key, Table::Uses, id);
     key.extend_from_slice(version.as_bytes());
     key
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use strongroom_work::StockSizes;
 
 use crate::error::CliError;
 
@@ -14,6 +15,8 @@ pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) root_key: RootKeySection,
     pub(crate) audit: AuditSection,
+    pub(crate) keys: KeysSection,
+    pub(crate) throttling: ThrottlingSection,
     #[serde(rename = "trusted_issuer")]
     pub(crate) trusted_issuers: Vec<TrustedIssuerSection>,
 }
@@ -68,6 +71,62 @@ pub(crate) struct AuditSection {
     pub(crate) retention_days: Option<u32>,
     /// How many bytes of journal are kept.
     pub(crate) retention_bytes: Option<u64>,
+}
+
+/// Which keys are made, and with what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct KeysSection {
+    /// Whether `-HSM` types are made in software where there is no device [default: in `dev`].
+    pub(crate) allow_software_hsm: Option<bool>,
+    /// Whether vaults keep symmetric keys, as the real service's do not.
+    pub(crate) symmetric_in_vaults: bool,
+    /// RSA keys of 2048 bits made in advance, while the machine is idle.
+    pub(crate) stock_rsa_2048: usize,
+    /// RSA keys of 3072 bits made in advance.
+    pub(crate) stock_rsa_3072: usize,
+    /// RSA keys of 4096 bits made in advance.
+    pub(crate) stock_rsa_4096: usize,
+}
+
+impl Default for KeysSection {
+    fn default() -> Self {
+        let stock = StockSizes::default();
+        Self {
+            allow_software_hsm: None,
+            symmetric_in_vaults: false,
+            stock_rsa_2048: stock.rsa_2048,
+            stock_rsa_3072: stock.rsa_3072,
+            stock_rsa_4096: stock.rsa_4096,
+        }
+    }
+}
+
+/// How many transactions vaults may make in 10 s.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ThrottlingSection {
+    /// `off`, `azure` (exactly the real service's limits) or `custom`.
+    pub(crate) mode: ThrottlingMode,
+    /// Of `custom`: ordinary operations of a vault; key operations weigh as in the real service.
+    pub(crate) vault: Option<u32>,
+    /// Of `custom`: ordinary operations of all vaults of a subscription.
+    pub(crate) subscription: Option<u32>,
+    /// Of `custom`: ordinary operations of single vaults, by name.
+    pub(crate) vaults: std::collections::BTreeMap<String, u32>,
+}
+
+/// Whose limits hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ThrottlingMode {
+    /// Nobody's.
+    #[default]
+    Off,
+    /// The real service's.
+    Azure,
+    /// The configuration's own.
+    Custom,
 }
 
 /// An external issuer.

@@ -7,14 +7,21 @@
 //! Sources: the Key Vault data-plane specification, and recorded answers of the real service.
 
 pub mod attributes;
+pub mod backup;
+pub mod base64url;
+pub mod deletion;
 pub mod error;
 pub mod identity;
 pub mod json;
+pub mod keys;
 pub mod page;
+pub mod rotation;
 pub mod secret_value;
 pub mod secrets;
 
 pub use attributes::{AttributesParameters, ObjectAttributes};
+pub use base64url::Base64Url;
+pub use deletion::Deletion;
 pub use error::KeyVaultError;
 pub use json::{to_json, to_secret_json};
 pub use page::Page;

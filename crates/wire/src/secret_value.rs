@@ -6,6 +6,8 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::base64url;
+
 /// A secret's value on its way in or out: zeroized when dropped, without `Debug`, `Display` or
 /// `Clone`.
 ///
@@ -17,6 +19,16 @@ impl SecretValue {
     /// Takes the text over.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
+    }
+
+    /// Secret bytes, as base64url without padding.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(base64url::encode_secret(bytes))
+    }
+
+    /// The bytes that the text stands for in base64url; `None` if it is not base64url.
+    pub fn to_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
+        base64url::decode(&self.0)
     }
 
     /// The text, for as long as it is needed.

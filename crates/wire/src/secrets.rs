@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributesParameters, ObjectAttributes, Page, SecretValue};
+use crate::{AttributesParameters, Deletion, ObjectAttributes, Page, SecretValue};
 
 /// `PUT /secrets/{name}`
 #[derive(Deserialize)]
@@ -31,20 +31,6 @@ pub struct SecretUpdateParameters {
     pub attributes: Option<AttributesParameters>,
     /// New tags, in place of all old ones.
     pub tags: Option<BTreeMap<String, String>>,
-}
-
-/// `POST /secrets/restore`
-#[derive(Clone, Debug, Deserialize)]
-pub struct SecretRestoreParameters {
-    /// The backup blob, base64url without padding.
-    pub value: String,
-}
-
-/// The answer of backup.
-#[derive(Clone, Debug, Serialize)]
-pub struct BackupSecretResult {
-    /// The backup blob, base64url without padding.
-    pub value: String,
 }
 
 /// One version of a secret: the answer of set, get, update, recover and restore.
@@ -93,20 +79,6 @@ pub struct SecretItem<'a> {
     pub tags: Option<&'a BTreeMap<String, String>>,
 }
 
-/// What is added to a deleted secret's answer. Times are whole Unix seconds.
-#[derive(Clone, Debug, Serialize)]
-pub struct Deletion<'a> {
-    /// Where it can be recovered or purged.
-    #[serde(rename = "recoveryId")]
-    pub recovery_id: Cow<'a, str>,
-    /// When it was deleted.
-    #[serde(rename = "deletedDate")]
-    pub deleted_date: i64,
-    /// When it will be purged.
-    #[serde(rename = "scheduledPurgeDate")]
-    pub scheduled_purge_date: i64,
-}
-
 /// The answer of delete and of get-deleted: never with the value.
 #[derive(Serialize)]
 pub struct DeletedSecretBundle<'a> {
@@ -134,3 +106,9 @@ pub type SecretListResult<'a> = Page<SecretItem<'a>>;
 
 /// `GET /deletedsecrets`
 pub type DeletedSecretListResult<'a> = Page<DeletedSecretItem<'a>>;
+
+/// `POST /secrets/{name}/backup`
+pub type BackupSecretResult = crate::backup::BackupResult;
+
+/// `POST /secrets/restore`
+pub type SecretRestoreParameters = crate::backup::RestoreParameters;

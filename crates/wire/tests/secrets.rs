@@ -2,59 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[macro_use]
+mod common;
+
 use std::collections::BTreeMap;
 
+use common::{attributes, deletion, from, page, read};
 use serde_json::Value;
 use strongroom_model::{Attributes, AttributesChange, Timestamp};
 use strongroom_wire::secrets::{
-    BackupSecretResult, DeletedSecretBundle, DeletedSecretItem, Deletion, SecretBundle, SecretItem,
+    BackupSecretResult, DeletedSecretBundle, DeletedSecretItem, SecretBundle, SecretItem,
     SecretRestoreParameters, SecretSetParameters, SecretUpdateParameters,
 };
 use strongroom_wire::{AttributesParameters, ObjectAttributes, Page, SecretValue};
 use strongroom_wire::{to_json, to_secret_json};
-
-macro_rules! example {
-    ($name:literal) => {
-        include_str!(concat!("examples/", $name, "-example.json"))
-    };
-}
-
-/// An example's parts, read by serde_json alone.
-struct Example {
-    body: Value,
-    parameters: Value,
-    text: String,
-}
-
-fn read(text: &str) -> Example {
-    let example: Value = serde_json::from_str(text).unwrap();
-    Example {
-        body: example["responses"]["200"]["body"].clone(),
-        parameters: example["parameters"]["parameters"].clone(),
-        text: text.split_whitespace().collect(),
-    }
-}
-
-impl Example {
-    /// Ours, member for member and in the same order.
-    fn has_exactly(&self, ours: &[u8]) {
-        let ours = std::str::from_utf8(ours).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(ours).unwrap(), self.body);
-        assert!(self.text.contains(ours), "another order than in {}: {ours}", self.text);
-    }
-}
-
-fn attributes(from: &Value) -> ObjectAttributes<'_> {
-    ObjectAttributes {
-        enabled: from["enabled"].as_bool().unwrap(),
-        nbf: from["nbf"].as_i64(),
-        exp: from["exp"].as_i64(),
-        created: from["created"].as_i64().unwrap(),
-        updated: from["updated"].as_i64().unwrap(),
-        recovery_level: from["recoveryLevel"].as_str(),
-        recoverable_days: None,
-    }
-}
 
 fn bundle<'a>(from: &'a Value, value: Option<&'a SecretValue>) -> SecretBundle<'a> {
     SecretBundle {
@@ -76,21 +37,6 @@ fn item(from: &Value) -> SecretItem<'_> {
         managed: None,
         attributes: attributes(&from["attributes"]),
         tags: None,
-    }
-}
-
-fn deletion(from: &Value) -> Deletion<'_> {
-    Deletion {
-        recovery_id: from["recoveryId"].as_str().unwrap().into(),
-        deleted_date: from["deletedDate"].as_i64().unwrap(),
-        scheduled_purge_date: from["scheduledPurgeDate"].as_i64().unwrap(),
-    }
-}
-
-fn page<'a, T>(from: &'a Value, of: impl Fn(&'a Value) -> T) -> Page<T> {
-    Page {
-        value: from["value"].as_array().unwrap().iter().map(of).collect(),
-        next_link: from["nextLink"].as_str().map(str::to_owned),
     }
 }
 
@@ -182,10 +128,6 @@ fn every_member_has_its_place() {
     let whole: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(whole["value"], "\"".repeat(2_000));
     assert_eq!(json.capacity(), json.len(), "a longer one is measured first");
-}
-
-fn from<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text)
 }
 
 #[test]

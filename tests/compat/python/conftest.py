@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 from azure.identity import DefaultAzureCredential
+from azure.keyvault.keys import KeyClient
 from azure.keyvault.secrets import SecretClient
 
 from strongroom import Strongroom
@@ -32,6 +33,13 @@ def client(server):
         yield client
 
 
+@pytest.fixture(scope="module")
+def keys(server):
+    """The same for keys."""
+    with KeyClient(server.vault_url(), DefaultAzureCredential()) as client:
+        yield client
+
+
 @pytest.fixture
 def raw(server):
     return server.raw()
@@ -39,6 +47,6 @@ def raw(server):
 
 @pytest.fixture
 def name(request):
-    """A secret's name that no other test uses."""
+    """An object's name that no other test uses."""
     test = re.sub("[^0-9a-z]+", "-", request.node.name.lower()).strip("-")
     return f"{test[:80]}-{uuid.uuid4().hex[:8]}"

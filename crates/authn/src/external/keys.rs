@@ -1,4 +1,4 @@
-//! An external issuer's signing keys, fetched when a token needs them.
+//! An issuer's signing keys, fetched when a token needs them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::Value;
 use strongroom_crypto::jws::{SignatureAlgorithm, VerifyingKey};
 use strongroom_directory::TrustedIssuer;
+use strongroom_model::PublicKey;
+use strongroom_model::release::Authority;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -26,10 +28,53 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(30);
 /// The most keys that one issuer may show.
 const MOST_KEYS: usize = 64;
 
+/// Where an issuer's keys are.
+pub(crate) struct KeySource {
+    /// Its `iss`, below which its discovery document lies.
+    pub(crate) issuer: String,
+    /// Where its keys are, if not found through its discovery document.
+    pub(crate) jwks_uri: Option<String>,
+    /// A PEM bundle that its server's certificate must chain to; the system's roots if absent.
+    pub(crate) ca_pem: Option<String>,
+    /// How its discovery document must name it.
+    pub(crate) named: Named,
+}
+
+/// How a discovery document must name its issuer.
+#[derive(Clone, Copy)]
+pub(crate) enum Named {
+    /// To the letter (OpenID Connect Discovery 1.0, section 4.3).
+    ToTheLetter,
+    /// With or without a slash at its end, or not at all: attestation services differ, and each
+    /// has a server of its own.
+    IfAtAll,
+}
+
+impl KeySource {
+    pub(crate) fn of(trusted: &TrustedIssuer) -> Self {
+        Self {
+            issuer: trusted.issuer.clone(),
+            jwks_uri: trusted.jwks_uri.clone(),
+            ca_pem: trusted.ca_pem.clone(),
+            named: Named::ToTheLetter,
+        }
+    }
+
+    fn is_named(&self, issuer: Option<&str>) -> bool {
+        match (self.named, issuer) {
+            (Named::ToTheLetter, issuer) => issuer == Some(&self.issuer),
+            (Named::IfAtAll, None) => true,
+            (Named::IfAtAll, Some(issuer)) => {
+                Authority::parse(issuer).is_ok_and(|found| found.as_str() == self.issuer)
+            }
+        }
+    }
+}
+
 /// One issuer's keys. Fetches are single flight: whoever comes meanwhile waits for the same one,
 /// or goes on with the older keys if they contain the token's.
 pub(crate) struct IssuerKeys {
-    trusted: Arc<TrustedIssuer>,
+    source: KeySource,
     outgoing: Arc<OutgoingRules>,
     keys: ArcSwapOption<KeySet>,
     last_attempt: Mutex<Option<Instant>>,
@@ -53,13 +98,8 @@ impl KeySet {
 }
 
 impl IssuerKeys {
-    pub(crate) fn new(trusted: Arc<TrustedIssuer>, outgoing: Arc<OutgoingRules>) -> Self {
-        Self { trusted, outgoing, keys: ArcSwapOption::empty(), last_attempt: Mutex::new(None) }
-    }
-
-    /// Whether they were fetched under this very configuration.
-    pub(crate) fn is_of(&self, trusted: &TrustedIssuer) -> bool {
-        *self.trusted == *trusted
+    pub(crate) fn new(source: KeySource, outgoing: Arc<OutgoingRules>) -> Self {
+        Self { source, outgoing, keys: ArcSwapOption::empty(), last_attempt: Mutex::new(None) }
     }
 
     /// The key of a `kid`, if it may be used with the algorithm.
@@ -92,38 +132,38 @@ impl IssuerKeys {
             return;
         }
         *last_attempt = Some(Instant::now());
-        match fetch(&self.trusted, &self.outgoing).await {
+        match fetch(&self.source, &self.outgoing).await {
             Ok(keys) => {
                 self.keys.store(Some(Arc::new(KeySet { keys, fetched: Instant::now() })));
             }
             Err(error) => {
-                let issuer = &self.trusted.issuer;
-                tracing::warn!(issuer, %error, "an external issuer's keys were not fetched");
+                let issuer = &self.source.issuer;
+                tracing::warn!(issuer, %error, "an issuer's keys were not fetched");
             }
         }
     }
 }
 
 async fn fetch(
-    trusted: &TrustedIssuer,
+    source: &KeySource,
     outgoing: &OutgoingRules,
 ) -> Result<HashMap<String, IssuerKey>, FetchError> {
-    let ca_pem = trusted.ca_pem.as_deref();
-    let jwks_uri = match &trusted.jwks_uri {
+    let ca_pem = source.ca_pem.as_deref();
+    let jwks_uri = match &source.jwks_uri {
         Some(uri) => uri.clone(),
-        None => discover(trusted, outgoing).await?,
+        None => discover(source, outgoing).await?,
     };
     parse_keys(&outgoing.fetch(&jwks_uri, ca_pem).await?)
 }
 
 /// The discovery document's `jwks_uri` (OpenID Connect Discovery 1.0, section 4). Its `issuer`
 /// must be the configured one, or another tenant of the same server could answer.
-async fn discover(trusted: &TrustedIssuer, outgoing: &OutgoingRules) -> Result<String, FetchError> {
-    let base = trusted.issuer.trim_end_matches('/');
+async fn discover(source: &KeySource, outgoing: &OutgoingRules) -> Result<String, FetchError> {
+    let base = source.issuer.trim_end_matches('/');
     let url = format!("{base}/.well-known/openid-configuration");
-    let document = outgoing.fetch(&url, trusted.ca_pem.as_deref()).await?;
+    let document = outgoing.fetch(&url, source.ca_pem.as_deref()).await?;
     let document = Claims::parse(&document).map_err(|_| FetchError::Document)?;
-    if document.text("issuer") != Some(&trusted.issuer) {
+    if !source.is_named(document.text("issuer")) {
         return Err(FetchError::OtherIssuer);
     }
     document.text("jwks_uri").map(str::to_owned).ok_or(FetchError::Document)
@@ -153,12 +193,25 @@ fn parse_key(jwk: &Value) -> Option<(String, IssuerKey)> {
         return None;
     }
     let key = match text("kty")? {
-        "RSA" => VerifyingKey::rsa(&number("n")?, &number("e")?),
-        "EC" => VerifyingKey::ec(text("crv")?, &number("x")?, &number("y")?),
+        "RSA" | "EC" if text("n").or(text("x")).is_none() => certified_key(jwk)?,
+        "RSA" => VerifyingKey::rsa(&number("n")?, &number("e")?).ok()?,
+        "EC" => VerifyingKey::ec(text("crv")?, &number("x")?, &number("y")?).ok()?,
         _ => return None,
     };
-    let key = Arc::new(key.ok()?);
+    let key = Arc::new(key);
     Some((text("kid")?.to_owned(), IssuerKey { key, algorithm: text("alg").map(str::to_owned) }))
+}
+
+/// The key in the first certificate of a JWK's `x5c` (RFC 7517, 4.7). Microsoft Azure Attestation
+/// shows its keys in no other form. The certificate is not judged: as any key of the set, it is
+/// vouched for by the server that shows it.
+fn certified_key(jwk: &Value) -> Option<VerifyingKey> {
+    let certificate = STANDARD.decode(jwk.get("x5c")?.get(0)?.as_str()?).ok()?;
+    match strongroom_pki::public_key(&certificate).ok()? {
+        PublicKey::Rsa { n, e } => VerifyingKey::rsa(&n, &e).ok(),
+        PublicKey::Ec { curve, x, y } => VerifyingKey::ec(curve.name(), &x, &y).ok(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The versions of the data plane, and what each brought.
 
+use strongroom_model::{Curve, EncryptionAlgorithm, KeyType, Operation, SignatureAlgorithm};
+
 use super::problem::Problem;
 
 /// A version of the data plane that clients may ask for, oldest first.
@@ -78,6 +80,97 @@ impl ApiVersion {
     pub(crate) fn has_out_content_type(self) -> bool {
         self.since("2025-06-01-preview")
     }
+
+    /// Keys that may be released: `exportable`, and `release_policy`.
+    pub(crate) fn has_key_release(self) -> bool {
+        self.since("7.3-preview")
+    }
+
+    /// `hsmPlatform` in a key's attributes, and `exportable` even where it is false.
+    pub(crate) fn has_hsm_platform(self) -> bool {
+        self.since("7.5-preview.1")
+    }
+
+    /// Refuses an operation that came later.
+    pub(crate) fn check(self, operation: Operation) -> Result<(), Problem> {
+        let since = operation_since(operation);
+        if self.since(since) {
+            return Ok(());
+        }
+        Err(Problem::bad(format!(
+            "The operation is not available in api-version {}. It came with {since}.",
+            self.as_str()
+        )))
+    }
+
+    /// Whether keys are of this type.
+    pub(crate) fn has_key_type(self, key_type: KeyType) -> bool {
+        self.since(match key_type.software() {
+            KeyType::Rsa => "2015-06-01",
+            KeyType::Oct => "7.2-preview",
+            KeyType::Akp => "2026-05-01-preview",
+            _ => "2016-10-01",
+        })
+    }
+
+    /// Whether keys are on this curve.
+    pub(crate) fn has_curve(self, curve: Curve) -> bool {
+        self.since(match curve {
+            Curve::P256K => "7.0",
+            Curve::P256 | Curve::P384 | Curve::P521 => "2016-10-01",
+        })
+    }
+
+    /// Whether keys sign in this way.
+    pub(crate) fn has_signature(self, algorithm: SignatureAlgorithm) -> bool {
+        use SignatureAlgorithm as Alg;
+        self.since(match algorithm {
+            Alg::Rs256
+            | Alg::Rs384
+            | Alg::Rs512
+            | Alg::Ps256
+            | Alg::Ps384
+            | Alg::Ps512
+            | Alg::Rsnull => "2015-06-01",
+            Alg::Es256 | Alg::Es384 | Alg::Es512 => "2016-10-01",
+            Alg::Es256k => "7.0",
+            Alg::Hs256 | Alg::Hs384 | Alg::Hs512 => "7.6-preview.2",
+            Alg::MlDsa44 | Alg::MlDsa65 | Alg::MlDsa87 => "2026-05-01-preview",
+        })
+    }
+
+    /// Whether keys encrypt or wrap in this way.
+    pub(crate) fn has_encryption(self, algorithm: EncryptionAlgorithm) -> bool {
+        use EncryptionAlgorithm as Alg;
+        self.since(match algorithm {
+            Alg::CkmAesKeyWrap | Alg::CkmAesKeyWrapPad => "7.6-preview.2",
+            rsa if rsa.is_rsa() => "2015-06-01",
+            _ => "7.2-preview",
+        })
+    }
+}
+
+/// The version that brought an operation.
+fn operation_since(operation: Operation) -> &'static str {
+    use Operation as Op;
+    match operation {
+        Op::BackupSecret
+        | Op::RestoreSecret
+        | Op::GetDeletedSecrets
+        | Op::GetDeletedSecret
+        | Op::RecoverDeletedSecret
+        | Op::PurgeDeletedSecret
+        | Op::GetDeletedKeys
+        | Op::GetDeletedKey
+        | Op::RecoverDeletedKey
+        | Op::PurgeDeletedKey => "2016-10-01",
+        Op::RotateKey | Op::GetKeyRotationPolicy | Op::UpdateKeyRotationPolicy | Op::ReleaseKey => {
+            "7.3-preview"
+        }
+        Op::GetKeyAttestation => "7.6-preview.2",
+        Op::SecureWrapKey | Op::SecureUnwrapKey => "2026-01-01-preview",
+        _ => "2015-06-01",
+    }
 }
 
 #[cfg(test)]
@@ -93,7 +186,34 @@ mod tests {
         assert!(version("7.1").has_recoverable_days());
         assert!(!version("7.6").has_out_content_type());
         assert!(version("2025-07-01").has_out_content_type());
+        assert!(!version("7.2").has_key_release() && version("7.3").has_key_release());
+        assert!(!version("7.4").has_hsm_platform() && version("7.5").has_hsm_platform());
         assert!(ApiVersion::parse(None).is_err());
         assert!(ApiVersion::parse(Some("7.9")).is_err());
+    }
+
+    #[test]
+    fn versions_bring_operations_types_and_algorithms() {
+        let version = |text| ApiVersion::parse(Some(text)).unwrap_or(ApiVersion(0));
+        for (operation, before, since) in [
+            (Operation::GetDeletedKeys, "2015-06-01", "2016-10-01"),
+            (Operation::RotateKey, "7.2", "7.3"),
+            (Operation::ReleaseKey, "7.2", "7.3"),
+            (Operation::GetKeyAttestation, "7.6-preview.1", "7.6"),
+            (Operation::SecureWrapKey, "2025-07-01", "2026-04-01"),
+        ] {
+            assert!(version(before).check(operation).is_err(), "{operation:?}");
+            assert!(version(since).check(operation).is_ok(), "{operation:?}");
+        }
+        assert!(Operation::ALL.iter().all(|op| version("2026-07-01-preview").check(*op).is_ok()));
+        assert!(!version("2015-06-01").has_key_type(KeyType::EcHsm));
+        assert!(version("2016-10-01").has_key_type(KeyType::EcHsm));
+        assert!(!version("2016-10-01").has_curve(Curve::P256K));
+        assert!(version("7.0").has_curve(Curve::P256K));
+        assert!(!version("2026-04-01").has_key_type(KeyType::Akp));
+        assert!(version("2026-05-01-preview").has_signature(SignatureAlgorithm::MlDsa44));
+        assert!(!version("7.6-preview.1").has_signature(SignatureAlgorithm::Hs256));
+        assert!(!version("7.1").has_encryption(EncryptionAlgorithm::A256Kw));
+        assert!(version("2015-06-01").has_encryption(EncryptionAlgorithm::RsaOaep256));
     }
 }

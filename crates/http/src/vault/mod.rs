@@ -3,6 +3,9 @@
 mod answer;
 mod api_version;
 mod draft;
+mod keys;
+mod objects;
+mod operate;
 mod problem;
 mod route;
 mod secrets;
@@ -164,6 +167,7 @@ async fn attempt<S: Store>(
     call.record_mut().operation = route.operation.audit_name().into();
     let api_version = ApiVersion::parse(query.get("api-version"))?;
     call.record_mut().api_version = api_version.as_str().into();
+    api_version.check(route.operation)?;
 
     let authorized = authorise(
         Access {
@@ -177,7 +181,7 @@ async fn attempt<S: Store>(
     );
     let authorized = draft::authorised(call, authorized)?;
     let exchange = Exchange { service, api_version, query, base };
-    secrets::operate(&exchange, authorized, route, body, call).await
+    operate::operate(&exchange, authorized, route, body, call).await
 }
 
 /// The method, or the one that a POST says it stands for.

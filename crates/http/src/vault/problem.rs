@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use http::StatusCode;
 use strongroom_authn::TokenFault;
 use strongroom_authz::Denied;
-use strongroom_model::{Kind, ModelError, VaultResource};
-use strongroom_ops::OpError;
+use strongroom_model::{Kind, ModelError, Operation, VaultResource};
+use strongroom_ops::release::ReleaseRefusal;
+use strongroom_ops::{OpError, Unusable};
 
 use crate::body::BodyError;
 
@@ -31,6 +32,10 @@ pub(crate) enum Problem {
     NoRoute,
     /// No operation of this method at this path.
     MethodNotAllowed,
+    /// An operation of the real service that this release does not offer.
+    NotOffered(Operation),
+    /// A type of key that the service, or the api-version, does not know.
+    KeyType(String),
     /// Something the client sent breaks the rules.
     Bad(Cow<'static, str>),
     /// The body did not come whole.
@@ -136,8 +141,7 @@ impl Problem {
                 "VaultNotFound",
                 format!("The vault '{name}' was not found. Check its name in the URL."),
             ),
-            Self::Denied(denied) => answer(StatusCode::FORBIDDEN, "Forbidden", rbac_text(denied))
-                .inner("ForbiddenByRbac"),
+            Self::Denied(denied) => denied_answer(denied),
             Self::NoRoute => answer(
                 StatusCode::NOT_FOUND,
                 "NotFound",
@@ -148,17 +152,23 @@ impl Problem {
                 "MethodNotAllowed",
                 "The requested resource does not support this HTTP method.",
             ),
-            Self::Bad(text) => answer(StatusCode::BAD_REQUEST, "BadParameter", text.clone()),
+            Self::NotOffered(operation) => answer(
+                StatusCode::BAD_REQUEST,
+                "NotSupported",
+                format!("This release does not offer the operation {operation:?}."),
+            ),
+            Self::KeyType(name) => {
+                bad(format!("Invalid kty value: {name}")).inner("KeyTypeNotSupported")
+            }
+            Self::Bad(text) => bad(text.clone()),
             Self::Body(BodyError::TooLarge) => answer(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestEntityTooLarge",
                 "The body of the request is larger than this operation takes.",
             ),
-            Self::Body(BodyError::Incomplete) => answer(
-                StatusCode::BAD_REQUEST,
-                "BadParameter",
-                "The body of the request did not arrive whole.",
-            ),
+            Self::Body(BodyError::Incomplete) => {
+                bad("The body of the request did not arrive whole.")
+            }
             Self::Op(error) => op_answer(error),
         }
     }
@@ -170,70 +180,105 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
         OpError::NotFound { kind, name } => {
             answer(S::NOT_FOUND, not_found_code(*kind), not_found_text(*kind, name))
         }
-        OpError::DeletedNotFound { kind, name } => answer(
-            S::NOT_FOUND,
-            not_found_code(*kind),
-            format!("Deleted {} not found: {name}", noun(*kind)),
-        ),
+        OpError::DeletedNotFound { kind, name } => {
+            let text = format!("Deleted {} not found: {name}", noun(*kind));
+            answer(S::NOT_FOUND, not_found_code(*kind), text)
+        }
         OpError::DeletedButRecoverable { kind, name } => {
-            answer(S::CONFLICT, "Conflict", deleted_text(*kind, name))
-                .inner("ObjectIsDeletedButRecoverable")
+            conflict(deleted_text(*kind, name)).inner("ObjectIsDeletedButRecoverable")
         }
-        OpError::AlreadyExists { kind, name } => answer(
-            S::CONFLICT,
-            "Conflict",
-            format!("{} {name} already exists and cannot be restored over.", noun(*kind)),
-        ),
-        OpError::PurgeProtected => answer(S::FORBIDDEN, "Forbidden", PURGE_PROTECTED),
-        OpError::Disabled => answer(S::FORBIDDEN, "Forbidden", DISABLED).inner("SecretDisabled"),
-        OpError::Managed => answer(
-            S::FORBIDDEN,
-            "Forbidden",
-            "The secret is managed by a certificate. Change the certificate instead.",
-        )
-        .inner("SecretManagedByKeyVault"),
-        OpError::Contended => answer(
-            S::CONFLICT,
-            "ConflictError",
-            "The object is being changed by several requests at once. Try again.",
-        ),
-        OpError::Invalid(text) => answer(S::BAD_REQUEST, "BadParameter", text.clone()),
-        OpError::MalformedBackup => answer(
-            S::BAD_REQUEST,
-            "Malformed backup blob",
-            "The backup blob is malformed, was changed, or belongs to another installation or \
-             subscription.",
-        ),
-        OpError::TooManyVersions(most) => answer(
-            S::BAD_REQUEST,
-            "BadParameter",
-            format!("The object has more than {most} versions, the most that a backup may hold."),
-        ),
-        OpError::SkipToken => answer(
-            S::BAD_REQUEST,
-            "BadParameter",
-            "The $skiptoken is invalid. Follow the nextLink of the page before as it is.",
-        ),
+        OpError::AlreadyExists { kind, name } => {
+            let noun = noun(*kind);
+            conflict(format!("{noun} {name} already exists and cannot be restored over."))
+        }
+        OpError::PurgeProtected => forbidden(PURGE_PROTECTED),
+        OpError::NotUsable { kind, verb, why } => {
+            forbidden(not_usable_text(*kind, verb, *why)).inner(not_usable_code(*kind, *why))
+        }
+        OpError::Managed(kind) => forbidden(managed_text(*kind)).inner(managed_code(*kind)),
+        OpError::Denied(denied) => denied_answer(denied),
+        OpError::OperationNotPermitted(operation) => {
+            forbidden(format!("Operation {operation} is not permitted on this key."))
+                .inner("KeyOperationForbidden")
+        }
+        OpError::IncompatibleAlgorithm { algorithm, key_type } => bad(format!(
+            "Key and algorithm are incompatible. The key is of type '{key_type}', and algorithm \
+             '{algorithm}' cannot be used with it."
+        )),
+        OpError::Release(refusal) => release_answer(refusal),
+        OpError::Undecryptable => bad("The parameter is incorrect.\r\n"),
+        OpError::WornOut(_) => forbidden(WORN_OUT).inner("KeyUsageLimitReached"),
+        OpError::Busy { retry_after } => throttled("ServerBusy").retry_after(*retry_after),
+        OpError::Throttled { reason, retry_after } => {
+            ErrorAnswer { retry_after: *retry_after, ..throttled(reason) }
+        }
+        OpError::Contended => answer(S::CONFLICT, "ConflictError", CONTENDED),
+        OpError::Invalid(text) => bad(text.clone()),
+        OpError::MalformedBackup => {
+            answer(S::BAD_REQUEST, "Malformed backup blob", MALFORMED_BACKUP)
+        }
+        OpError::TooManyVersions(most) => bad(format!(
+            "The object has more than {most} versions, the most that a backup may hold."
+        )),
+        OpError::SkipToken => bad(SKIP_TOKEN),
         OpError::VaultGone => answer(S::NOT_FOUND, "VaultNotFound", "The vault no longer exists."),
-        OpError::NameTaken(what) => {
-            answer(S::CONFLICT, "Conflict", format!("{what} already exists."))
-        }
+        OpError::NameTaken(what) => conflict(format!("{what} already exists.")),
         OpError::NoSuch(text) => answer(S::NOT_FOUND, "ResourceNotFound", text.clone()),
-        OpError::AuditFull | OpError::Unavailable(_) => answer(
-            S::SERVICE_UNAVAILABLE,
-            "ServiceUnavailable",
-            "The service cannot take the request now. Try again.",
-        )
-        .retry_after(1),
-        OpError::Internal(_) => answer(
-            S::INTERNAL_SERVER_ERROR,
-            "InternalServerError",
-            "The request could not be completed. The service's log says why, by request id.",
-        ),
+        OpError::AuditFull | OpError::Unavailable(_) => {
+            answer(S::SERVICE_UNAVAILABLE, "ServiceUnavailable", UNAVAILABLE).retry_after(1)
+        }
+        OpError::Internal(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalServerError", INTERNAL),
     }
 }
 
-const DISABLED: &str = "Operation get is not allowed on a disabled secret.";
+fn bad(text: impl Into<Cow<'static, str>>) -> ErrorAnswer {
+    answer(StatusCode::BAD_REQUEST, "BadParameter", text)
+}
+
+fn forbidden(text: impl Into<Cow<'static, str>>) -> ErrorAnswer {
+    answer(StatusCode::FORBIDDEN, "Forbidden", text)
+}
+
+fn conflict(text: impl Into<Cow<'static, str>>) -> ErrorAnswer {
+    answer(StatusCode::CONFLICT, "Conflict", text)
+}
+
+/// The real service's text, and no inner code.
+fn throttled(reason: &str) -> ErrorAnswer {
+    let text = format!(
+        "Request was not processed because too many requests were received. Reason: {reason}"
+    );
+    answer(StatusCode::TOO_MANY_REQUESTS, "Throttled", text)
+}
+
+fn denied_answer(denied: &Denied) -> ErrorAnswer {
+    forbidden(rbac_text(denied)).inner("ForbiddenByRbac")
+}
+
+fn release_answer(refusal: &ReleaseRefusal) -> ErrorAnswer {
+    match refusal {
+        ReleaseRefusal::NotExportable | ReleaseRefusal::NoRecipient => bad(refusal.to_string()),
+        ReleaseRefusal::Unverified
+        | ReleaseRefusal::UnknownAuthority(_)
+        | ReleaseRefusal::PolicyNotMet => forbidden(refusal.to_string()).inner("AccessDenied"),
+    }
+}
+
+const WORN_OUT: &str = "The version of the key has been used as often as is safe. Rotate the key: \
+     older versions still decrypt.";
+
+const CONTENDED: &str = "The object is being changed by several requests at once. Try again.";
+
+const MALFORMED_BACKUP: &str = "The backup blob is malformed, was changed, or belongs to another \
+     installation or subscription.";
+
+const SKIP_TOKEN: &str =
+    "The $skiptoken is invalid. Follow the nextLink of the page before as it is.";
+
+const UNAVAILABLE: &str = "The service cannot take the request now. Try again.";
+
+const INTERNAL: &str =
+    "The request could not be completed. The service's log says why, by request id.";
 
 /// Completed with the vault by [`with_vault`].
 const PURGE_PROTECTED: &str = "Operation \"purge\" is not allowed because purge protection is \
@@ -284,6 +329,44 @@ fn deleted_text(kind: Kind, name: &str) -> String {
          reused; in this state, the {} can only be recovered or purged.",
         noun.to_ascii_lowercase()
     )
+}
+
+/// The real service's text for a disabled object; the others follow it.
+fn not_usable_text(kind: Kind, verb: &str, why: Unusable) -> String {
+    let noun = noun(kind).to_ascii_lowercase();
+    match why {
+        Unusable::Disabled => format!("Operation {verb} is not allowed on a disabled {noun}."),
+        Unusable::NotYetValid => {
+            format!("Operation {verb} is not allowed on a {noun} that is not yet valid.")
+        }
+        Unusable::Expired => format!("Operation {verb} is not allowed on an expired {noun}."),
+    }
+}
+
+fn not_usable_code(kind: Kind, why: Unusable) -> &'static str {
+    match (kind, why) {
+        (Kind::Secret, Unusable::Disabled) => "SecretDisabled",
+        (Kind::Secret, Unusable::NotYetValid) => "SecretNotYetValid",
+        (Kind::Secret, Unusable::Expired) => "SecretExpired",
+        (Kind::Key, Unusable::Disabled) => "KeyDisabled",
+        (Kind::Key, Unusable::NotYetValid) => "KeyNotYetValid",
+        (Kind::Key, Unusable::Expired) => "KeyExpired",
+        (Kind::Certificate, Unusable::Disabled) => "CertificateDisabled",
+        (Kind::Certificate, Unusable::NotYetValid) => "CertificateNotYetValid",
+        (Kind::Certificate, Unusable::Expired) => "CertificateExpired",
+    }
+}
+
+fn managed_text(kind: Kind) -> String {
+    let noun = noun(kind).to_ascii_lowercase();
+    format!("The {noun} is managed by a certificate. Change the certificate instead.")
+}
+
+fn managed_code(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Key => "KeyManagedByKeyVault",
+        Kind::Secret | Kind::Certificate => "SecretManagedByKeyVault",
+    }
 }
 
 /// The real service's text, line ends included.

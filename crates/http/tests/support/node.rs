@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use strongroom_audit::{Audit, AuditKey, AuditKeys, Options, Record, Start, Tail};
 use strongroom_authz::roles;
-use strongroom_crypto::SymmetricKey;
+use strongroom_crypto::{SymmetricKey, software};
 use strongroom_directory::{Clock, DirectoryService};
 use strongroom_model::RequestId;
-use strongroom_ops::{Call, Ops};
+use strongroom_ops::{Call, KeyRules, KeyWork, Ops};
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::Store;
 use strongroom_store::disk::FaultDisk;
 use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
+use strongroom_work::{GeneratorsConfig, LimitsConfig, StockSizes};
 use uuid::Uuid;
 
 /// The journal's directory.
@@ -39,6 +40,13 @@ pub(crate) fn embedded(disk: &FaultDisk) -> EmbeddedStore {
 /// What opens every test's installation.
 pub(crate) fn protector() -> Protector {
     Protector::Key(SymmetricKey::from_slice(&[7; 32]).unwrap())
+}
+
+/// Keys in software, `-HSM` types too, no symmetric ones, and no stock.
+fn key_work() -> KeyWork {
+    let rules = KeyRules { software_hsm: true, symmetric: false };
+    let generators = GeneratorsConfig { stock: StockSizes::NONE, ..GeneratorsConfig::default() };
+    KeyWork::new(software::provider(), rules, generators, LimitsConfig::Off).unwrap()
 }
 
 impl<S: Store> Node<S> {
@@ -74,6 +82,7 @@ impl<S: Store> Node<S> {
             Arc::clone(&directory),
             Arc::clone(&audit),
             Arc::clone(&clock),
+            key_work(),
         );
         Self { store, disk, ring, directory, clock, audit, ops: Arc::new(ops) }
     }

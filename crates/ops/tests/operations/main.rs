@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod rotating;
 mod setting_up;
 mod support;
 mod sweeping;

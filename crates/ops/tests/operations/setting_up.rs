@@ -16,7 +16,7 @@ async fn an_installation_is_made_once() {
     let owner = initialise(&store, &protector(), setup(false), NOW, NOW).await.unwrap();
     let twice = initialise(&store, &protector(), setup(false), NOW, NOW).await.err().unwrap();
     assert!(matches!(twice, OpError::NameTaken(_)), "{twice}");
-    let node = Node::open(store, owner, true).await;
+    let node = Node::open(store, std::sync::Arc::new(owner), true).await;
     let directory = node.directory.current();
     let installation = directory.installation().unwrap();
     assert_eq!(installation.default_tenant, node.owner.tenant);
@@ -42,7 +42,7 @@ async fn an_interrupted_set_up_is_taken_up_again() {
     KeyRing::initialise(&store, first, &protector()).await.unwrap();
     let setup = Setup { installation: first, ..setup(true) };
     let owner = initialise(&store, &protector(), setup, NOW, NOW).await.unwrap();
-    let node = Node::open(store, owner, true).await;
+    let node = Node::open(store, std::sync::Arc::new(owner), true).await;
     assert_eq!(node.directory.current().installation().unwrap().id, first);
     let kept: OwnerRow = node.directory.read(b"").await.unwrap().unwrap();
     assert_eq!(kept.client_secret.expose(), node.owner.client_secret.expose());
@@ -100,7 +100,7 @@ async fn a_role_is_assigned_once_at_a_scope() {
 #[tokio::test]
 async fn a_principal_is_found_by_either_of_its_ids() {
     let node = Node::new(MemoryStore::new(), true).await;
-    let Owner { client_id, object_id, tenant, .. } = &node.owner;
+    let Owner { client_id, object_id, tenant, .. } = &*node.owner;
     let directory = node.directory.current();
     for id in [client_id.to_string(), object_id.to_string().to_uppercase()] {
         assert_eq!(find_principal(&directory, &id).unwrap(), *object_id);

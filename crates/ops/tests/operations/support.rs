@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use strongroom_audit::{Audit, AuditKey, AuditKeys, Options, Record};
 use strongroom_authz::{Access, Admitted, RequestFacts, admit, authorise, roles};
-use strongroom_crypto::SymmetricKey;
+use strongroom_crypto::{SymmetricKey, software};
 use strongroom_directory::{Clock, DirectoryService};
 use strongroom_model::{
     Caller, IdentityType, InstallationId, ObjectName, RequestId, ResourceGroupName, SoftDelete,
@@ -13,10 +13,11 @@ use strongroom_model::{
 };
 use strongroom_ops::setup::{Owner, Setup, initialise};
 use strongroom_ops::vaults::CreateVault;
-use strongroom_ops::{Call, OpError, Ops};
+use strongroom_ops::{Call, KeyRules, KeyWork, OpError, Ops};
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::Store;
 use strongroom_store::disk::FaultDisk;
+use strongroom_work::{GeneratorsConfig, LimitsConfig, StockSizes};
 use uuid::Uuid;
 
 /// The time at which every installation is made.
@@ -28,7 +29,14 @@ pub(crate) struct Node<S: Store> {
     pub(crate) directory: Arc<DirectoryService<S>>,
     pub(crate) clock: Arc<Clock<S>>,
     pub(crate) ops: Ops<S>,
-    pub(crate) owner: Owner,
+    pub(crate) owner: Arc<Owner>,
+}
+
+/// Keys in software, symmetric ones too, and no stock of them.
+fn key_work() -> KeyWork {
+    let rules = KeyRules { software_hsm: true, symmetric: true };
+    let generators = GeneratorsConfig { stock: StockSizes::NONE, ..GeneratorsConfig::default() };
+    KeyWork::new(software::provider(), rules, generators, LimitsConfig::Off).unwrap()
 }
 
 pub(crate) fn protector() -> Protector {
@@ -53,10 +61,10 @@ impl<S: Store> Node<S> {
     pub(crate) async fn new(store: S, manual: bool) -> Self {
         let setup = Setup { manual_clock: manual, ..setup(false) };
         let owner = initialise(&store, &protector(), setup, NOW, NOW).await.unwrap();
-        Self::open(store, owner, manual).await
+        Self::open(store, Arc::new(owner), manual).await
     }
 
-    pub(crate) async fn open(store: S, owner: Owner, manual: bool) -> Self {
+    pub(crate) async fn open(store: S, owner: Arc<Owner>, manual: bool) -> Self {
         let ring = Arc::new(KeyRing::open(store.clone(), &protector()).await.unwrap());
         let roles = roles::builtin().into();
         let directory = DirectoryService::open(store.clone(), &ring, roles).await.unwrap();
@@ -75,6 +83,7 @@ impl<S: Store> Node<S> {
             Arc::clone(&directory),
             audit,
             Arc::clone(&clock),
+            key_work(),
         );
         Self { store, ring, directory, clock, ops, owner }
     }

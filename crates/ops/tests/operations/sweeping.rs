@@ -20,7 +20,7 @@ use strongroom_store::{Change, Freshness, Outcome, Revision, Snapshot, Store, St
 use crate::support::{Node, name};
 
 const DAY: u32 = 86_400;
-const NOTHING: Swept = Swept { purged: 0, collected: 0, failed: 0 };
+const NOTHING: Swept = Swept { purged: 0, rotated: 0, noticed: 0, collected: 0, failed: 0 };
 
 async fn set<S: Store>(node: &Node<S>, vault: &Arc<VaultResource>, text: &str) {
     let request = SetSecret {
@@ -65,11 +65,11 @@ async fn a_sweep_does_all_that_is_due_and_no_more() {
     assert_eq!(node.ops.sweep().await.unwrap(), NOTHING);
     node.clock.advance(6 * DAY).await.unwrap();
     let swept = node.ops.sweep().await.unwrap();
-    assert_eq!(swept, Swept { purged: 300, collected: 300, failed: 0 });
+    assert_eq!(swept, Swept { purged: 300, collected: 300, ..NOTHING });
     assert_eq!(bodies(&node, &vault).await, 11);
     assert_eq!(node.ops.sweep().await.unwrap(), NOTHING, "once");
     node.clock.advance(DAY).await.unwrap();
-    assert_eq!(node.ops.sweep().await.unwrap(), Swept { purged: 10, collected: 10, failed: 0 });
+    assert_eq!(node.ops.sweep().await.unwrap(), Swept { purged: 10, collected: 10, ..NOTHING });
     assert_eq!(bodies(&node, &vault).await, 1);
     assert_eq!(rows(&node, layout::DUE).await + rows(&node, layout::GARBAGE).await, 0);
 }
@@ -124,7 +124,7 @@ async fn a_clock_that_is_not_trusted_purges_nothing() {
     let node = Node::open(store, owner, false).await;
     assert_eq!(node.ops.sweep().await.unwrap(), NOTHING);
     node.clock.accept().await.unwrap();
-    assert_eq!(node.ops.sweep().await.unwrap(), Swept { purged: 1, collected: 1, failed: 0 });
+    assert_eq!(node.ops.sweep().await.unwrap(), Swept { purged: 1, collected: 1, ..NOTHING });
 }
 
 /// One damaged record must not keep every later timer from being run, for ever.
@@ -142,7 +142,7 @@ async fn a_damaged_head_keeps_nothing_else_from_being_purged() {
     store.commit(Txn::new().put(damaged, b"damaged".to_vec())).await.unwrap();
     node.clock.advance(7 * DAY).await.unwrap();
     for purged in [1, 0] {
-        let swept = Swept { purged, collected: purged, failed: 1 };
+        let swept = Swept { purged, collected: purged, failed: 1, ..NOTHING };
         assert_eq!(node.ops.sweep().await.unwrap(), swept);
     }
 }

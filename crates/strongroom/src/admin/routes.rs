@@ -384,6 +384,8 @@ async fn advance_clock(State(admin): State<Admin>, Json(sent): Json<Advance>) ->
     Ok(Json(json!({
         "now": now.0,
         "purged": swept.purged,
+        "rotated": swept.rotated,
+        "noticed": swept.noticed,
         "collected": swept.collected,
     })))
 }

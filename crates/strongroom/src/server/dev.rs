@@ -28,15 +28,17 @@ pub(crate) async fn run(args: DevArgs, protection: Protection) -> Result<(), Cli
     start_logging();
     report(protection);
     check_exposure(&args)?;
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
+    // A developer has no device, and the types that need one are to be tried all the same.
+    config.keys.allow_software_hsm.get_or_insert(true);
     let (disk, store) = open_store(&args.data)?;
     let data = args.data.canonicalize().map_err(CliError::failed)?;
     let recorder = Recorder::install().map_err(CliError::failed)?;
     let prepared = first::prepare(&store, &data, &args).await?;
-    let node = Node::open(disk, store, &prepared.protector, &config.audit).await?;
+    let node = Node::open(disk, store, &prepared.protector, &config).await?;
     drop(prepared.protector);
     let node = Arc::new(first::settle(node, &args, prepared.port).await?);
     issuers::apply(&node, &config.trusted_issuers).await?;

@@ -19,7 +19,8 @@ use strongroom_store::disk::{Disk, RealDisk};
 use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
 
 use super::token_audit::SignIns;
-use crate::config::AuditSection;
+use super::keys::key_work;
+use crate::config::{AuditSection, Config};
 use crate::error::CliError;
 
 /// The engine of this release.
@@ -55,7 +56,7 @@ impl Node {
         disk: Arc<dyn Disk>,
         store: Engine,
         protector: &Protector,
-        audit: &AuditSection,
+        config: &Config,
     ) -> Result<Self, CliError> {
         let ring = KeyRing::open(store.clone(), protector).await.map_err(CliError::failed)?;
         let ring = Arc::new(ring);
@@ -73,14 +74,16 @@ impl Node {
             .await
             .map_err(CliError::failed)?;
         let clock = Arc::new(clock);
-        let audit = open_audit(&store, disk, &ring, audit).await?;
+        let audit = open_audit(&store, disk, &ring, &config.audit).await?;
         audit.pause_retention(clock.is_paused());
+        let work = key_work(config, &directory.current())?;
         let ops = Ops::new(
             store.clone(),
             ring,
             Arc::clone(&directory),
             Arc::clone(&audit),
             Arc::clone(&clock),
+            work,
         );
         Ok(Self { store, directory, clock, audit, ops: Arc::new(ops), endpoints })
     }
@@ -131,7 +134,19 @@ impl Node {
         let trouble = self.store.stats().trouble.is_some();
         gauge!("strongroom_store_trouble").set(f64::from(u8::from(trouble)));
         gauge!("strongroom_clock_paused").set(f64::from(u8::from(self.clock.is_paused())));
+        self.publish_saturation();
         gauge!("strongroom_directory_revision").set(self.directory.current().revision().0 as f64);
+    }
+
+    /// How much of its limit each vault has used in these 10 s, in per cent.
+    fn publish_saturation(&self) {
+        let directory = self.directory.current();
+        for (vault, percent) in self.ops.saturations() {
+            if let Some(vault) = directory.vault_by_id(vault) {
+                let name = vault.resource.name.to_string();
+                gauge!("strongroom_vault_saturation_percent", "vault" => name).set(percent);
+            }
+        }
     }
 
     /// Closes the audit and then the store.

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: ServeArgs, protection: Protection) -> Result<(), C
     }
     let protector = root_key::configured(&config.root_key, Start::Later)?;
     let recorder = Recorder::install().map_err(CliError::failed)?;
-    let node = Arc::new(Node::open(disk, store, &protector, &config.audit).await?);
+    let node = Arc::new(Node::open(disk, store, &protector, &config).await?);
     drop(protector);
     if node.clock.is_manual() {
         return Err(CliError::failed(

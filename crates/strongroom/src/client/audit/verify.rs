@@ -18,7 +18,9 @@ use super::super::failure::one_line;
 use super::super::output::Format;
 use super::super::place::DataDir;
 use super::super::terminal;
+use crate::config::Config;
 use crate::error::CliError;
+use crate::server::root_key::{self, Start};
 
 /// `strongroom audit verify`
 #[derive(Args)]
@@ -28,6 +30,9 @@ pub(super) struct VerifyArgs {
     /// The root key, for when the server is stopped [default: where `dev` has noted it].
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
+    /// The configuration of a stopped `serve`, which names its root key or passphrase.
+    #[arg(long, value_name = "FILE", conflicts_with = "root_key")]
+    config: Option<PathBuf>,
     /// How the report is printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -65,7 +70,7 @@ pub(super) async fn run(args: VerifyArgs) -> Result<(), CliError> {
     let socket = AdminSocket::of(data);
     let report = match socket.try_call(Method::POST, "/audit/verify", None).await? {
         Some(report) => report,
-        None => ReportView::from(&verify_files(data, args.root_key.as_deref()).await?),
+        None => ReportView::from(&verify_files(data, &args).await?),
     };
     let text = match args.output {
         Format::Json => serde_json::to_string_pretty(&report).map_err(CliError::failed)?,
@@ -83,16 +88,12 @@ pub(super) async fn run(args: VerifyArgs) -> Result<(), CliError> {
 }
 
 /// Verifies over the files of a server that is stopped.
-async fn verify_files(data: &Path, root_key: Option<&Path>) -> Result<Report, CliError> {
+async fn verify_files(data: &Path, args: &VerifyArgs) -> Result<Report, CliError> {
     if !data.is_dir() {
         let data = data.display();
         return Err(CliError::NotFound(format!("{data} is no data directory: name it by --data")));
     }
-    let root_key = match root_key {
-        Some(file) => file.to_owned(),
-        None => noted_root_key(data)?,
-    };
-    let protector = read_key_file(&root_key).map(Protector::Key).map_err(CliError::failed)?;
+    let protector = protector(data, args)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(data).map_err(CliError::failed)?);
     let store = EmbeddedStore::open(Arc::clone(&disk), &StoreOptions::default())
         .map_err(CliError::failed)?;
@@ -107,12 +108,25 @@ async fn verify_files(data: &Path, root_key: Option<&Path>) -> Result<Report, Cl
     report.map_err(CliError::failed)
 }
 
+/// What opens the root key of a server that is stopped.
+fn protector(data: &Path, args: &VerifyArgs) -> Result<Protector, CliError> {
+    if let Some(path) = &args.config {
+        return root_key::configured(&Config::read(path)?.root_key, Start::Later);
+    }
+    let file = match &args.root_key {
+        Some(file) => file.clone(),
+        None => noted_root_key(data)?,
+    };
+    read_key_file(&file).map(Protector::Key).map_err(CliError::failed)
+}
+
 /// Where the first start of `dev` put the root key.
 fn noted_root_key(data: &Path) -> Result<PathBuf, CliError> {
     let noted = std::fs::read_to_string(data.join("root-key.path")).ok();
     noted.map(PathBuf::from).ok_or_else(|| {
         CliError::Usage(format!(
-            "no server runs on {}, so its root key is needed: say --root-key FILE",
+            "no server runs on {}, so its root key is needed: say --root-key FILE, or --config \
+             FILE for `serve`",
             data.display()
         ))
     })

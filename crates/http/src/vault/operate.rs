@@ -1,0 +1,76 @@
+//! From an authorised operation to what does it. One exhaustive match.
+
+use std::pin::Pin;
+
+use hyper::body::Incoming;
+use strongroom_authz::Authorized;
+use strongroom_model::Operation as Op;
+use strongroom_ops::Call;
+use strongroom_store::Store;
+
+use super::answer::Answer;
+use super::problem::Problem;
+use super::route::Route;
+use super::{Exchange, keys, secrets};
+
+type BoxedAnswer<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
+
+/// Runs the operation that was authorised.
+pub(super) async fn operate<S: Store>(
+    exchange: &Exchange<'_, S>,
+    proof: Authorized,
+    route: Route,
+    body: Incoming,
+    call: &mut Call,
+) -> Result<Answer, Problem> {
+    let Route { operation, name, version } = route;
+    let named = || name.clone().ok_or(Problem::NoRoute);
+    // A read lies in the request's own future. All else is boxed, or every read would move the
+    // room that a restore needs.
+    let answer: BoxedAnswer<'_> = match operation {
+        Op::GetSecret => return secrets::get(exchange, proof, named()?, version).await,
+        Op::SetSecret => Box::pin(secrets::set(exchange, proof, named()?, body, call)),
+        Op::UpdateSecret => {
+            Box::pin(secrets::update(exchange, proof, named()?, version, body, call))
+        }
+        Op::RollbackSecret => Box::pin(secrets::rollback(exchange, proof, named()?, version, call)),
+        Op::DeleteSecret => Box::pin(secrets::delete(exchange, proof, named()?, call)),
+        Op::GetSecrets => Box::pin(secrets::list(exchange, proof)),
+        Op::GetSecretVersions => Box::pin(secrets::versions(exchange, proof, named()?)),
+        Op::BackupSecret => Box::pin(secrets::backup(exchange, proof, named()?)),
+        Op::RestoreSecret => Box::pin(secrets::restore(exchange, proof, body, call)),
+        Op::GetDeletedSecrets => Box::pin(secrets::list_deleted(exchange, proof)),
+        Op::GetDeletedSecret => Box::pin(secrets::get_deleted(exchange, proof, named()?)),
+        Op::RecoverDeletedSecret => Box::pin(secrets::recover(exchange, proof, named()?, call)),
+        Op::PurgeDeletedSecret => Box::pin(secrets::purge(exchange, proof, named()?, call)),
+        Op::CreateKey => Box::pin(keys::create(exchange, proof, named()?, body, call)),
+        Op::ImportKey => Box::pin(keys::import(exchange, proof, named()?, body, call)),
+        Op::GetKey => Box::pin(keys::get(exchange, proof, named()?, version)),
+        Op::GetKeyAttestation => Box::pin(keys::attestation(exchange, proof, named()?, version)),
+        Op::GetKeys => Box::pin(keys::list(exchange, proof)),
+        Op::GetKeyVersions => Box::pin(keys::versions(exchange, proof, named()?)),
+        Op::UpdateKey => Box::pin(keys::update(exchange, proof, named()?, version, body, call)),
+        Op::DeleteKey => Box::pin(keys::delete(exchange, proof, named()?, call)),
+        Op::GetDeletedKeys => Box::pin(keys::list_deleted(exchange, proof)),
+        Op::GetDeletedKey => Box::pin(keys::get_deleted(exchange, proof, named()?)),
+        Op::RecoverDeletedKey => Box::pin(keys::recover(exchange, proof, named()?, call)),
+        Op::PurgeDeletedKey => Box::pin(keys::purge(exchange, proof, named()?, call)),
+        Op::BackupKey => Box::pin(keys::backup(exchange, proof, named()?)),
+        Op::RestoreKey => Box::pin(keys::restore(exchange, proof, body, call)),
+        Op::Encrypt => Box::pin(keys::encrypt(exchange, proof, named()?, version, body, call)),
+        Op::Decrypt => Box::pin(keys::decrypt(exchange, proof, named()?, version, body)),
+        Op::WrapKey => Box::pin(keys::wrap(exchange, proof, named()?, version, body, call)),
+        Op::UnwrapKey => Box::pin(keys::unwrap(exchange, proof, named()?, version, body)),
+        Op::Sign => Box::pin(keys::sign(exchange, proof, named()?, version, body)),
+        Op::Verify => Box::pin(keys::verify(exchange, proof, named()?, version, body)),
+        Op::RotateKey => Box::pin(keys::rotate(exchange, proof, named()?, call)),
+        Op::GetKeyRotationPolicy => Box::pin(keys::get_policy(exchange, proof, named()?)),
+        Op::UpdateKeyRotationPolicy => {
+            Box::pin(keys::update_policy(exchange, proof, named()?, body, call))
+        }
+        Op::ReleaseKey => Box::pin(keys::release(exchange, proof, named()?, version, body, call)),
+        Op::SecureWrapKey => return keys::secure_wrap(exchange, proof, named()?, version),
+        Op::SecureUnwrapKey => return keys::secure_unwrap(exchange, proof, named()?, version),
+    };
+    answer.await
+}
