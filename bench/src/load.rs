@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// Get: path and query. Set and among: the start of the secrets' names.
     #[arg(long, default_value = "/secrets/bench/?api-version=7.4")]
     path: String,
+    /// Post: the body.
+    #[arg(long, default_value = "")]
+    body: String,
     /// Among: how many secrets there are.
     #[arg(long, default_value_t = 1)]
     count: u64,
@@ -62,6 +65,8 @@ enum Mode {
     Set,
     /// Read secrets that set mode has written, in a scattered order.
     Among,
+    /// Post one body to one path again and again.
+    Post,
 }
 
 /// What to send.
@@ -138,6 +143,7 @@ impl Options {
             bearer,
             work: match self.mode {
                 Mode::Get => Work::Get(self.path),
+                Mode::Post => Work::Post { path: self.path, body: self.body },
                 Mode::Set => Work::Set { prefix: self.path },
                 Mode::Among => Work::GetAmong { prefix: self.path, count: self.count.max(1) },
             },

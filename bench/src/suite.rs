@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::client::{self, Endpoint};
 use crate::load::{Figures, Load, Until, Work};
@@ -45,6 +45,18 @@ pub(crate) struct Options {
     /// Seconds to a round.
     #[arg(long)]
     seconds: Option<f64>,
+    /// Measure this part alone.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+/// A part of the suite.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Secrets.
+    Secrets,
+    /// Keys.
+    Keys,
 }
 
 /// What is being measured, and what was found so far.
@@ -63,12 +75,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let beside = program.parent().ok_or("this program lies in no directory")?;
     let dir = tempfile::tempdir_in(options.dir.as_deref().unwrap_or(beside))?;
     let mut suite = Suite::start(options, dir.path())?;
-    suite.get_one()?;
-    suite.set_one()?;
-    suite.preload()?;
-    suite.set_many()?;
-    suite.get_among()?;
-    suite.keys()?;
+    if options.only != Some(Part::Keys) {
+        suite.secrets()?;
+    }
+    if options.only != Some(Part::Secrets) {
+        suite.keys()?;
+    }
     let Suite { report, .. } = suite;
     report.write(&options.out)?;
     println!("{}", report.markdown());
@@ -113,6 +125,14 @@ impl Suite {
         };
         let round = Duration::try_from_secs_f64(seconds)?;
         Ok(Self { strongroom, floor, floor_endpoint, dir: dir.to_owned(), round, report })
+    }
+
+    fn secrets(&mut self) -> Result<()> {
+        self.get_one()?;
+        self.set_one()?;
+        self.preload()?;
+        self.set_many()?;
+        self.get_among()
     }
 
     /// Reads of one secret, floor and Strongroom by turns.

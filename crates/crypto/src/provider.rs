@@ -192,8 +192,9 @@ pub trait PrivateKey: Send + Sync {
     ///
     /// # Errors
     /// [`CryptoError::Algorithm`] for an algorithm of another type or size of key, and for every
-    /// asymmetric key; [`CryptoError::Length`] for an IV or plaintext of a length that the
-    /// algorithm does not take, and for an IV with any algorithm but CBC.
+    /// asymmetric key, and for AAD with any algorithm but GCM; [`CryptoError::Length`] for an IV or
+    /// plaintext of a length that the algorithm does not take, and for an IV with any algorithm
+    /// but CBC.
     fn encrypt(
         &self,
         algorithm: EncryptionAlgorithm,
@@ -205,8 +206,9 @@ pub trait PrivateKey: Send + Sync {
     /// Decrypts or unwraps.
     ///
     /// # Errors
-    /// [`CryptoError::Algorithm`] as above. Every failure of the decryption itself is
-    /// [`CryptoError::Unauthentic`], after the same time whatever was wrong inside.
+    /// [`CryptoError::Algorithm`] as above, [`CryptoError::Length`] for an IV of another length
+    /// than the algorithm's. Every other failure is [`CryptoError::Unauthentic`], after the same
+    /// time whatever was wrong inside.
     fn decrypt(
         &self,
         algorithm: EncryptionAlgorithm,

@@ -4,6 +4,7 @@ mod ec;
 mod ml_dsa;
 mod oct;
 mod pkcs8;
+pub mod private_key_file;
 mod rsa;
 mod secp256k1;
 

@@ -20,3 +20,6 @@ pub use error::HttpError;
 pub use server::{Server, Shutdown};
 pub use service::Service;
 pub use tls::Tls;
+
+#[cfg(any(fuzzing, test))]
+pub use vault::fuzzing;

@@ -146,8 +146,8 @@ impl KeyType {
     /// together with others.
     pub fn check_operations(self, operations: &[KeyOperation]) -> Result<(), ModelError> {
         use KeyOperation as Op;
-        if operations.contains(&Op::Import) && (operations.len() > 1 || self.software() != Self::Rsa)
-        {
+        let alone = operations.len() == 1 && self.software() == Self::Rsa;
+        if operations.contains(&Op::Import) && !alone {
             return Err(ModelError::Key(
                 "The key operation import is for RSA keys alone, and excludes every other.".into(),
             ));

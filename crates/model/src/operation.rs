@@ -3,7 +3,10 @@
 use crate::{DataAction, Kind};
 
 macro_rules! operations {
-    ($($(#[$doc:meta])* $variant:ident: $kind:ident $action:ident $permission:literal $audit:literal)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident: $kind:ident $action:ident $permission:literal $audit:literal
+    )*) => {
         /// One operation of the data plane.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Operation { $($(#[$doc])* $variant),* }

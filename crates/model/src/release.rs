@@ -111,7 +111,7 @@ impl Authority {
         let rest = rest.trim_end_matches('/');
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host_byte = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
-        let path_byte = |b: u8| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b);
+        let path_byte = |b: u8| b.is_ascii_graphic() && !b"?#@\\\"<>".contains(&b);
         let fits = url.len() <= MAX_URL
             && scheme.eq_ignore_ascii_case("https")
             && host.bytes().any(|b| b.is_ascii_alphanumeric())

@@ -53,7 +53,11 @@ impl IsoDuration {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let span: Span = (text.len() <= MAX_DURATION_CHARS).then(|| text.parse().ok())??;
+        // jiff reads more than ISO 8601: "90 days" and "P90d", too.
+        let is_iso = text.starts_with('P')
+            && text.len() <= MAX_DURATION_CHARS
+            && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+        let span: Span = is_iso.then(|| text.parse().ok())??;
         let duration = Self {
             years: span.get_years().try_into().ok()?,
             months: span.get_months().try_into().ok()?,
@@ -375,6 +379,13 @@ mod tests {
             "P99999999999999999999D",
             "P1Y1Y",
             "thirty days",
+            "90 days",
+            "90D",
+            "90d",
+            "p90d",
+            "P90d",
+            "P90 d",
+            "+P90D",
         ] {
             let Err(ModelError::RotationPolicy(text)) = IsoDuration::parse(bad) else {
                 panic!("accepted {bad}")

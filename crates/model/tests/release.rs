@@ -230,6 +230,7 @@ fn an_authority_has_one_form() {
         "http://a.example",
         "a.example",
         "https://user@a.example",
+        "https://a.example/@b.example",
         "https://a.example?x",
         "https://a.example/?x",
         "https://a.example/#x",

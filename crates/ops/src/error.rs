@@ -80,6 +80,9 @@ pub enum OpError {
     /// A key that is not released; the text is for the client.
     #[error(transparent)]
     Release(#[from] ReleaseRefusal),
+    /// Vaults keep no keys of this type: symmetric ones are for a Managed HSM.
+    #[error("vaults keep no keys of type {0}")]
+    KeyTypeNotSupported(KeyType),
     /// What was sent does not decrypt or unwrap: one error, whatever was wrong.
     #[error("the ciphertext does not decrypt")]
     Undecryptable,

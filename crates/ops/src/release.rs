@@ -21,7 +21,7 @@ use strongroom_authz::Admitted;
 use strongroom_crypto::CryptoError;
 use strongroom_crypto::rsa_aes_key_wrap::OaepHash;
 use strongroom_model::{
-    KeyListing, Kind, ModelError, ObjectName, SoftDelete, Version, VersionRecord,
+    KeyListing, Kind, ModelError, ObjectName, SoftDelete, VaultId, Version, VersionRecord,
 };
 use strongroom_store::Store;
 
@@ -34,6 +34,9 @@ pub use approval::{Approval, Attestation, AttestationVerifier, Unbelieved, Verif
 pub use recipient::Recipient;
 pub use secure_wrap::{SecureUnwrapKey, SecureWrapKey};
 pub use signer::ReleaseSigner;
+
+/// The longest nonce, in bytes: it comes back signed.
+pub const MAX_NONCE_BYTES: usize = 1024;
 
 /// How a released key is wrapped (`enc`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +111,7 @@ pub struct ReleasedView {
     pub record: VersionRecord<KeyListing>,
     /// The vault's rules for deleted objects.
     pub soft_delete: SoftDelete,
+    vault: VaultId,
     key_hsm: String,
     enc: KeyEncryption,
     nonce: Option<String>,
@@ -145,20 +149,13 @@ impl KeyEncryption {
 }
 
 impl ReleasedView {
-    /// The answer: a JWS over the request and the key (`value` on the wire).
-    ///
-    /// `kid` is the key's identifier as the request named it, with a version or without; `bundle`
-    /// is the key as `GET` answers it, which then gets its `key_hsm`. The shape is that of
-    /// recorded answers; confidential-sidecar-containers (`pkg/common/akv.go`) reads it.
-    ///
-    /// # Errors
-    /// [`CryptoError::Internal`] when the signature fails, or for a bundle that has no `key`.
-    pub fn sealed(
+    /// What is signed: the request, and the key as `GET` answers it with its `key_hsm` beside.
+    fn payload(
         &self,
         api_version: &str,
         kid: &str,
         bundle: &impl Serialize,
-    ) -> Result<String, CryptoError> {
+    ) -> Result<Vec<u8>, CryptoError> {
         let mut bundle = serde_json::to_value(bundle).map_err(|_| CryptoError::Internal)?;
         let key = bundle.get_mut("key").and_then(Value::as_object_mut);
         let key = key.ok_or(CryptoError::Internal)?;
@@ -168,7 +165,7 @@ impl ReleasedView {
             request.insert("nonce".to_owned(), Value::from(nonce.as_str()));
         }
         let payload = json!({"request": request, "response": {"key": bundle}});
-        self.signer.sign(payload.to_string().as_bytes())
+        Ok(payload.to_string().into_bytes())
     }
 }
 
@@ -177,8 +174,9 @@ impl<S: Store> Ops<S> {
     /// the token speaks of.
     ///
     /// # Errors
-    /// [`OpError::NotFound`], [`OpError::NotUsable`] for a disabled key, [`OpError::Release`],
-    /// [`OpError::Busy`], or that the service cannot.
+    /// [`OpError::Invalid`] for a nonce beyond [`MAX_NONCE_BYTES`], [`OpError::NotFound`],
+    /// [`OpError::NotUsable`] for a disabled key, [`OpError::Release`], [`OpError::Busy`], or that
+    /// the service cannot.
     pub async fn release_key(
         &self,
         release: &Release,
@@ -186,6 +184,11 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<ReleasedView, OpError> {
         let (authorized, request) = admitted.into_parts();
+        if request.nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE_BYTES) {
+            return Err(OpError::Invalid(format!(
+                "The nonce is longer than {MAX_NONCE_BYTES} bytes."
+            )));
+        }
         let objects = self.objects::<Keys>(&authorized).await?;
         let snapshot = self.snapshot().await?;
         let (found, record) = objects.find(&snapshot, &request.name, request.version).await?;
@@ -207,10 +210,32 @@ impl<S: Store> Ops<S> {
             name: found.head.name,
             record,
             soft_delete: authorized.vault().soft_delete,
+            vault: authorized.vault().id,
             key_hsm,
             enc: request.enc,
             nonce: request.nonce,
             signer: Arc::clone(&release.signer),
         })
+    }
+
+    /// The answer of a release: a JWS over the request and the key (`value` on the wire).
+    ///
+    /// `kid` is the key's identifier as the request named it, with a version or without; `bundle`
+    /// is the key as `GET` answers it. The shape is that of recorded answers;
+    /// confidential-sidecar-containers (`pkg/common/akv.go`) reads it.
+    ///
+    /// # Errors
+    /// [`OpError::Busy`], or [`OpError::Internal`] when the signature fails, or for a bundle that
+    /// has no `key`.
+    pub async fn sign_released(
+        &self,
+        released: &ReleasedView,
+        api_version: &str,
+        kid: &str,
+        bundle: &(impl Serialize + Sync),
+    ) -> Result<String, OpError> {
+        let payload = released.payload(api_version, kid, bundle)?;
+        let signer = Arc::clone(&released.signer);
+        Ok(self.work.pool.run(released.vault, move || signer.sign(&payload)).await??)
     }
 }

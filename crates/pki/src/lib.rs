@@ -11,4 +11,4 @@ mod signer;
 
 pub use authority::{Authority, MAX_SERVER_DAYS, ServerCertificate, SignerCertificate};
 pub use error::PkiError;
-pub use public_key::public_key;
+pub use public_key::{public_key, subject_public_key_info};

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use strongroom_model::{Curve, PublicKey};
-use strongroom_pki::public_key;
+use strongroom_pki::{public_key, subject_public_key_info};
 
 const CERTIFICATES: &str = include_str!("fixtures/certificates.txt");
 
@@ -33,6 +33,9 @@ fn keys_are_read_as_another_implementation_wrote_them() {
             Some(curve) => PublicKey::Ec { curve, x: first, y: second },
         };
         assert_eq!(found.unwrap(), expected, "{name}");
+        // The certificate holds the key as a file does.
+        let (info, whole) = (subject_public_key_info(&expected).unwrap(), unhex(certificate));
+        assert!(whole.windows(info.len()).any(|window| window == info), "{name}");
         read += 1;
     }
     assert_eq!(read, 5);

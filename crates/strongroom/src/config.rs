@@ -19,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) throttling: ThrottlingSection,
     #[serde(rename = "trusted_issuer")]
     pub(crate) trusted_issuers: Vec<TrustedIssuerSection>,
+    #[serde(rename = "attestation_authority")]
+    pub(crate) attestation_authorities: Vec<AttestationAuthoritySection>,
 }
 
 /// Where the server is.
@@ -149,6 +151,16 @@ pub(crate) struct TrustedIssuerSection {
     /// Claims that a token must carry with exactly this value.
     #[serde(default)]
     pub(crate) required_claims: std::collections::BTreeMap<String, String>,
+}
+
+/// An attestation service whose tokens may open keys under their release policies.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AttestationAuthoritySection {
+    /// Its URL, as policies name it: the `iss` of its tokens.
+    pub(crate) url: String,
+    /// A PEM file of the CAs that its server's certificate must chain to.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 fn default_algorithms() -> Vec<String> {

@@ -218,11 +218,17 @@ impl<K: Copy + Ord + Hash + Send + 'static> Shared<K> {
                 let before = processor_nanos();
                 job.run();
                 let nanos = processor_nanos() - before;
-                held.add(job, nanos, crowded);
+                held.add(job, nanos);
+                // Charged before the caller knows, who may send the next.
                 guard = self.lock();
                 guard.queue.settle(&turn, nanos);
                 guard.done += 1;
                 guard.busy_nanos += nanos;
+                if !crowded || held.nanos >= HOLD {
+                    drop(guard);
+                    held.answer();
+                    guard = self.lock();
+                }
             } else if !held.jobs.is_empty() {
                 drop(guard);
                 held.answer();
@@ -251,12 +257,9 @@ struct Held {
 }
 
 impl Held {
-    fn add(&mut self, job: Box<dyn Job>, nanos: u64, crowded: bool) {
+    fn add(&mut self, job: Box<dyn Job>, nanos: u64) {
         self.jobs.push(job);
         self.nanos += nanos;
-        if !crowded || self.nanos >= HOLD {
-            self.answer();
-        }
     }
 
     fn answer(&mut self) {

@@ -1,14 +1,19 @@
 // The server under test: starting, stopping and its command line.
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const START_MILLISECONDS = 30_000;
 
-/** Starts `strongroom dev` on a fresh data directory; resolves when it can serve. */
+/**
+ * Starts `strongroom dev` on a fresh data directory; resolves when it can serve. Its time stands
+ * still until a test moves it, and its vaults keep symmetric keys, as a Managed HSM does.
+ */
 export async function start() {
   const folder = mkdtempSync(join(tmpdir(), "strongroom-"));
   const data = join(folder, "data");
@@ -16,11 +21,13 @@ export async function start() {
   mkdirSync(kept, { mode: 0o700 });
   const readyFile = join(kept, "ready.json");
   const logFile = join(folder, "server.log");
+  const config = join(folder, "strongroom.toml");
+  writeFileSync(config, "[keys]\nsymmetric_in_vaults = true\n");
   const log = openSync(logFile, "a");
   const server = spawn(
     process.env.STRONGROOM_BIN,
     ["dev", "--data", data, "--root-key", join(kept, "root.key"), "--port", "0",
-      "--ready-file", readyFile],
+      "--ready-file", readyFile, "--clock", "manual", "--config", config],
     { stdio: ["ignore", log, log] },
   );
   const exited = new Promise((resolve) => server.once("exit", resolve));

@@ -4,8 +4,10 @@ import json
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from forge import flipped_signature
+import independent
+from forge import encode, flipped_signature
 
 VALUE = "planted-value-e2a94b"
 
@@ -57,6 +59,7 @@ OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 def written(server):
     raw = server.raw()
     raw.set("watched", VALUE)
+    assert raw.call("POST", "/keys/watched/create", {"kty": "RSA"}).status == 200
     return raw
 
 
@@ -73,6 +76,29 @@ def written(server):
     ("POST", "/deletedsecrets/watched/recover", None, "SecretRecover", 200),
     ("GET", "/secrets/absent", None, "SecretGet", 404),
     ("PUT", "/secrets/watched", {"value": 5}, "SecretSet", 400),
+    ("POST", "/keys/watched/create", {"kty": "RSA"}, "KeyCreate", 200),
+    ("GET", "/keys/watched", None, "KeyGet", 200),
+    ("PATCH", "/keys/watched/", {"tags": {"a": VALUE}}, "KeyUpdate", 200),
+    ("GET", "/keys", None, "KeyList", 200),
+    ("GET", "/keys/watched/versions", None, "KeyListVersions", 200),
+    ("POST", "/keys/watched//encrypt", {"alg": "RSA-OAEP", "value": VALUE}, "KeyEncrypt", 200),
+    ("POST", "/keys/watched//decrypt", {"alg": "RSA-OAEP", "value": VALUE}, "KeyDecrypt", 400),
+    ("POST", "/keys/watched//wrapkey", {"alg": "RSA-OAEP", "value": VALUE}, "KeyWrap", 200),
+    ("POST", "/keys/watched//unwrapkey", {"alg": "RSA-OAEP", "value": VALUE}, "KeyUnwrap", 400),
+    ("POST", "/keys/watched//sign", {"alg": "RS256", "value": "A" * 43}, "KeySign", 200),
+    ("POST", "/keys/watched//verify", {"alg": "RS256", "digest": "A" * 43, "value": VALUE},
+     "KeyVerify", 200),
+    ("POST", "/keys/watched/rotate", None, "KeyRotate", 200),
+    ("PUT", "/keys/watched/rotationpolicy", {"attributes": {"expiryTime": "P90D"}},
+     "KeyRotationPolicySet", 200),
+    ("GET", "/keys/watched/rotationpolicy", None, "KeyRotationPolicyGet", 200),
+    ("POST", "/keys/watched/backup", None, "KeyBackup", 200),
+    ("DELETE", "/keys/watched", None, "KeyDelete", 200),
+    ("GET", "/deletedkeys", None, "KeyListDeleted", 200),
+    ("GET", "/deletedkeys/watched", None, "KeyGetDeleted", 200),
+    ("POST", "/deletedkeys/watched/recover", None, "KeyRecover", 200),
+    ("GET", "/keys/absent", None, "KeyGet", 404),
+    ("PUT", "/keys/watched", {"key": {"kty": "RSA", "d": VALUE}}, "KeyImport", 400),
 ])
 def test_each_operation(server, written, method, path, body, operation, status):
     answer = written.call(method, path, body)
@@ -98,6 +124,32 @@ def test_a_restore(server, written):
     answer = written.call("POST", "/secrets/restore", {"value": blob})
     record = leaves(server, answer, "SecretRestore", 200)
     assert blob[:40] not in json.dumps(record)
+
+
+def test_import_purge_and_restore_of_a_key(server, written):
+    private = independent.jwk_of(ec.generate_private_key(ec.SECP256R1()))
+    answer = written.call("PUT", "/keys/imported", {"key": private})
+    record = leaves(server, answer, "KeyImport", 200)
+    assert private["d"] not in json.dumps(record)
+    blob = written.call("POST", "/keys/imported/backup").json()["value"]
+    written.call("DELETE", "/keys/imported")
+    leaves(server, written.call("DELETE", "/deletedkeys/imported"), "KeyPurge", 204)
+    answer = written.call("POST", "/keys/restore", {"value": blob})
+    record = leaves(server, answer, "KeyRestore", 200)
+    assert blob[:40] not in json.dumps(record)
+
+
+def test_the_journal_holds_nothing_that_a_key_worked_on(server, written):
+    """Neither what was decrypted, nor what was signed, in any form."""
+    kid = written.call("POST", "/keys/worker/create", {"kty": "RSA"}).json()["key"]["kid"]
+    value = encode(VALUE.encode())
+    body = {"alg": "RSA-OAEP", "value": value}
+    body["value"] = written.call("POST", "/keys/worker//wrapkey", body).json()["value"]
+    answer = written.call("POST", "/keys/worker//unwrapkey", body)
+    assert answer.json() == {"kid": kid, "value": value}
+    record = json.dumps(found(server, answer.headers["x-ms-request-id"]))
+    for planted in (value, VALUE, body["value"][:40]):
+        assert planted not in record
 
 
 def test_a_request_without_a_token(server):

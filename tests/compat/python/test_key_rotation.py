@@ -337,7 +337,7 @@ def test_rotations_and_notices_are_in_the_audit(now, server, name):
 
     def about(operation):
         return [record for record in records(server) if record["operationName"] == operation
-                and name in record["properties"].get("requestUri", "")]
+                and record["properties"].get("objectName") == name]
 
     def settled(operation, count):
         deadline = time.monotonic() + 10
@@ -350,6 +350,7 @@ def test_rotations_and_notices_are_in_the_audit(now, server, name):
     _, second = now.wait_for(name, 2)
     rotation, = settled("KeyRotateIfDue", 1)
     assert rotation["resultType"] == "Success"
+    assert rotation["resourceId"] == server.vault_id().upper()
     assert second.version in str(rotation["properties"])
     settled("KeyNearExpiryEventGridNotification", 0)
     now.advance("50d")  # 40 days before the second version's expiry.

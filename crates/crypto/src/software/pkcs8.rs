@@ -10,12 +10,14 @@ use crate::software::{ec, ml_dsa, rsa};
 use crate::{CryptoError, SecretBytes};
 
 /// RFC 8017, A.1.
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const RSA_ENCRYPTION: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 /// RFC 5480, 2.1.1.
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const EC_PUBLIC_KEY: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 /// RFC 5480, 2.1.1.1; SEC 2, A.2.1 for secp256k1.
-const CURVES: [(ObjectIdentifier, Curve); 4] = [
+pub(super) const CURVES: [(ObjectIdentifier, Curve); 4] = [
     (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256),
     (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::P384),
     (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::P521),
@@ -31,16 +33,16 @@ const ML_DSA: [(ObjectIdentifier, AkpAlgorithm); 3] = [
 
 /// RSAPrivateKey (RFC 8017, A.1.2) of two primes.
 #[derive(Sequence)]
-struct RsaPrivateKey<'a> {
-    version: u8,
-    n: UintRef<'a>,
-    e: UintRef<'a>,
-    d: UintRef<'a>,
-    p: UintRef<'a>,
-    q: UintRef<'a>,
-    dp: UintRef<'a>,
-    dq: UintRef<'a>,
-    qi: UintRef<'a>,
+pub(super) struct RsaPrivateKey<'a> {
+    pub(super) version: u8,
+    pub(super) n: UintRef<'a>,
+    pub(super) e: UintRef<'a>,
+    pub(super) d: UintRef<'a>,
+    pub(super) p: UintRef<'a>,
+    pub(super) q: UintRef<'a>,
+    pub(super) dp: UintRef<'a>,
+    pub(super) dq: UintRef<'a>,
+    pub(super) qi: UintRef<'a>,
 }
 
 /// Takes a key in, with all checks of its kind.
@@ -76,7 +78,7 @@ fn import_rsa(der: &[u8]) -> Result<KeyMaterial, CryptoError> {
     })
 }
 
-fn named_curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, CryptoError> {
+pub(super) fn named_curve(parameters: Option<AnyRef<'_>>) -> Result<Curve, CryptoError> {
     let parameters = parameters.ok_or(CryptoError::Key)?;
     let oid = parameters.decode_as::<ObjectIdentifier>().map_err(|_| CryptoError::Key)?;
     let known = CURVES.iter().find(|(known, _)| *known == oid);

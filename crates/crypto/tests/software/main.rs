@@ -2,10 +2,13 @@
 //!
 //! Published vectors of every algorithm are in `tests/provider`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod contract;
 mod ec_import;
 mod failures;
 mod pkcs8_import;
+mod private_key_file;
 mod rsa_import;
 mod rsnull;
 

@@ -95,7 +95,7 @@ fn ml_dsa_keys() {
 /// A key with the seed 00 01 .. 1f; `arc` is the last of the algorithm's object identifier.
 fn ml_dsa_pkcs8(arc: u8) -> Vec<u8> {
     let mut der = hex::decode("3034020100300b060960864801650304031104228020").unwrap();
-    der[16] = arc;
+    der[17] = arc;
     der.extend(0..32_u8);
     der
 }

@@ -33,6 +33,9 @@ use problem::with_vault;
 
 pub(crate) use problem::Problem;
 
+#[cfg(any(fuzzing, test))]
+pub use keys::fuzzing;
+
 const LOCAL: HeaderValue = HeaderValue::from_static("local");
 
 /// One request to a vault.

@@ -205,6 +205,9 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
             "Key and algorithm are incompatible. The key is of type '{key_type}', and algorithm \
              '{algorithm}' cannot be used with it."
         )),
+        OpError::KeyTypeNotSupported(key_type) => {
+            bad(format!("Invalid kty value: {key_type}")).inner("KeyTypeNotSupported")
+        }
         OpError::Release(refusal) => release_answer(refusal),
         OpError::Undecryptable => bad("The parameter is incorrect.\r\n"),
         OpError::WornOut(_) => forbidden(WORN_OUT).inner("KeyUsageLimitReached"),

@@ -30,14 +30,43 @@ fn route(operation: Operation) -> (Method, &'static str) {
         Operation::GetDeletedSecret => (Method::GET, "/deletedsecrets/{name}"),
         Operation::RecoverDeletedSecret => (Method::POST, "/deletedsecrets/{name}/recover"),
         Operation::PurgeDeletedSecret => (Method::DELETE, "/deletedsecrets/{name}"),
+        Operation::CreateKey => (Method::POST, "/keys/{name}/create"),
+        Operation::ImportKey => (Method::PUT, "/keys/{name}"),
+        Operation::GetKey => (Method::GET, "/keys/{name}/{version}"),
+        Operation::GetKeys => (Method::GET, "/keys"),
+        Operation::GetKeyVersions => (Method::GET, "/keys/{name}/versions"),
+        Operation::UpdateKey => (Method::PATCH, "/keys/{name}/{version}"),
+        Operation::DeleteKey => (Method::DELETE, "/keys/{name}"),
+        Operation::GetDeletedKeys => (Method::GET, "/deletedkeys"),
+        Operation::GetDeletedKey => (Method::GET, "/deletedkeys/{name}"),
+        Operation::RecoverDeletedKey => (Method::POST, "/deletedkeys/{name}/recover"),
+        Operation::PurgeDeletedKey => (Method::DELETE, "/deletedkeys/{name}"),
+        Operation::BackupKey => (Method::POST, "/keys/{name}/backup"),
+        Operation::RestoreKey => (Method::POST, "/keys/restore"),
+        Operation::Encrypt => (Method::POST, "/keys/{name}/{version}/encrypt"),
+        Operation::Decrypt => (Method::POST, "/keys/{name}/{version}/decrypt"),
+        Operation::WrapKey => (Method::POST, "/keys/{name}/{version}/wrapkey"),
+        Operation::UnwrapKey => (Method::POST, "/keys/{name}/{version}/unwrapkey"),
+        Operation::Sign => (Method::POST, "/keys/{name}/{version}/sign"),
+        Operation::Verify => (Method::POST, "/keys/{name}/{version}/verify"),
+        Operation::RotateKey => (Method::POST, "/keys/{name}/rotate"),
+        Operation::GetKeyRotationPolicy => (Method::GET, "/keys/{name}/rotationpolicy"),
+        Operation::UpdateKeyRotationPolicy => (Method::PUT, "/keys/{name}/rotationpolicy"),
+        Operation::ReleaseKey => (Method::POST, "/keys/{name}/{version}/release"),
+        Operation::GetKeyAttestation => (Method::GET, "/keys/{name}/{version}/attestation"),
+        Operation::SecureWrapKey => (Method::POST, "/keys/{name}/{version}/securewrapkey"),
+        Operation::SecureUnwrapKey => (Method::POST, "/keys/{name}/{version}/secureunwrapkey"),
     }
 }
+
+/// The newest version, which has every operation.
+const NEWEST: &str = "2026-07-01-preview";
 
 /// A request to the route of an operation, about `name`.
 fn ask(server: &Server, operation: Operation, name: &str) -> Ask {
     let (method, path) = route(operation);
     let path = path.replace("{name}", name).replace("{version}", VERSION);
-    server.ask(method, &path)
+    server.ask(method, &format!("{path}?api-version={NEWEST}"))
 }
 
 fn bearing(ask: Ask, token: &str) -> Ask {

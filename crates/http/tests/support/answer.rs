@@ -46,10 +46,12 @@ impl Answer {
         self
     }
 
-    /// The last segment of `id`.
+    /// The last segment of a secret's `id` or a key's `kid`.
     #[track_caller]
     pub(crate) fn version(&self) -> String {
-        let id = text(&self.json()["id"]);
+        let json = self.json();
+        let id = [&json["id"], &json["key"]["kid"], &json["kid"]];
+        let id = text(id.into_iter().find(|id| !id.is_null()).unwrap());
         let version = id.rsplit('/').next().unwrap().to_owned();
         assert_eq!(version.len(), 32, "{id}");
         version

@@ -19,6 +19,9 @@ const LEFT_OUT: [&str; 3] = ["date", "content-length", "connection"];
 /// A run this long is a blob, a token, or filling.
 const OPAQUE_CHARS: usize = 64;
 
+/// 32 bytes in base64url: a coordinate of a key on P-256.
+const COORDINATE_CHARS: usize = 43;
+
 /// Times up to so many seconds after the beginning are named.
 const MOST_SECONDS: i64 = 200 * 86_400;
 
@@ -146,7 +149,7 @@ impl<'a, S: Store> Golden<'a, S> {
         if word.len() == 32 && word.chars().all(hex) && word.chars().any(|c| c.is_ascii_digit()) {
             return self.version(word);
         }
-        if word.len() >= OPAQUE_CHARS {
+        if word.len() >= OPAQUE_CHARS || word.len() == COORDINATE_CHARS {
             return "<opaque>".into();
         }
         let began = self.server.began;

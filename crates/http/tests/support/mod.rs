@@ -5,8 +5,10 @@
 mod answer;
 mod client;
 pub(crate) mod golden;
+pub(crate) mod jwk;
 mod meddled;
 mod node;
+mod release;
 mod server;
 pub(crate) mod tokens;
 
@@ -14,7 +16,7 @@ pub(crate) use answer::Answer;
 pub(crate) use client::{Ask, Client};
 pub(crate) use meddled::{MeddledStore, Mood};
 pub(crate) use node::{Node, audited, embedded};
-pub(crate) use server::Server;
+pub(crate) use server::{Features, Server};
 
 /// The version that a request names unless the test says otherwise.
 pub(crate) const API: &str = "2025-07-01";

@@ -42,27 +42,40 @@ pub(crate) fn protector() -> Protector {
     Protector::Key(SymmetricKey::from_slice(&[7; 32]).unwrap())
 }
 
-/// Keys in software, `-HSM` types too, no symmetric ones, and no stock.
-fn key_work() -> KeyWork {
-    let rules = KeyRules { software_hsm: true, symmetric: false };
+/// Keys in software, `-HSM` types too, and no stock.
+fn key_work(symmetric: bool) -> KeyWork {
+    let rules = KeyRules { software_hsm: true, symmetric };
     let generators = GeneratorsConfig { stock: StockSizes::NONE, ..GeneratorsConfig::default() };
     KeyWork::new(software::provider(), rules, generators, LimitsConfig::Off).unwrap()
 }
 
+fn audit_options() -> Options {
+    Options {
+        dir: AUDIT.to_owned(),
+        segment_bytes: 128 * 1024,
+        spare_segments: 1,
+        ..Options::default()
+    }
+}
+
 impl<S: Store> Node<S> {
-    /// Opens the node of an installation.
+    /// Opens the node of an installation; vaults keep no symmetric keys.
     pub(crate) async fn open(store: S, disk: FaultDisk) -> Self {
-        let options = Options {
-            dir: AUDIT.to_owned(),
-            segment_bytes: 128 * 1024,
-            spare_segments: 1,
-            ..Options::default()
-        };
-        Self::open_with(store, disk, options).await
+        Self::open_with(store, disk, audit_options(), false).await
+    }
+
+    /// Opens the node of an installation whose vaults may keep symmetric keys.
+    pub(crate) async fn open_symmetric(store: S, disk: FaultDisk) -> Self {
+        Self::open_with(store, disk, audit_options(), true).await
     }
 
     /// Opens the node with other options of the audit.
-    pub(crate) async fn open_with(store: S, disk: FaultDisk, options: Options) -> Self {
+    pub(crate) async fn open_with(
+        store: S,
+        disk: FaultDisk,
+        options: Options,
+        symmetric: bool,
+    ) -> Self {
         let ring = Arc::new(KeyRing::open(store.clone(), &protector()).await.unwrap());
         let roles = roles::builtin().into();
         let directory = DirectoryService::open(store.clone(), &ring, roles).await.unwrap();
@@ -82,7 +95,7 @@ impl<S: Store> Node<S> {
             Arc::clone(&directory),
             Arc::clone(&audit),
             Arc::clone(&clock),
-            key_work(),
+            key_work(symmetric),
         );
         Self { store, disk, ring, directory, clock, audit, ops: Arc::new(ops) }
     }

@@ -35,6 +35,7 @@ use uuid::Uuid;
 
 use super::client::send_http2;
 use super::node::protector;
+use super::release::release;
 use super::{API, Answer, Ask, Client, Node};
 
 /// A principal with a token.
@@ -43,6 +44,15 @@ pub(crate) struct Identity {
     pub(crate) client_id: ClientId,
     pub(crate) object_id: PrincipalId,
     pub(crate) token: String,
+}
+
+/// What not every server can.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Features {
+    /// Its vaults keep symmetric keys.
+    pub(crate) symmetric: bool,
+    /// It releases keys.
+    pub(crate) release: bool,
 }
 
 /// A running server with a vault `dev` (90 days of retention) and an owner.
@@ -67,17 +77,22 @@ impl Server<MemoryStore> {
 
     /// A server on a store in memory that allows its clients so much.
     pub(crate) async fn limited(limits: Limits) -> Self {
-        Self::set_up(MemoryStore::new(), FaultDisk::new(), limits).await
+        Self::set_up(MemoryStore::new(), FaultDisk::new(), limits, Features::default()).await
+    }
+
+    /// A server on a store in memory that can more than a server can by itself.
+    pub(crate) async fn with(features: Features) -> Self {
+        Self::set_up(MemoryStore::new(), FaultDisk::new(), Limits::default(), features).await
     }
 }
 
 impl<S: Store> Server<S> {
     /// A server on an empty store, its journal on `disk`.
     pub(crate) async fn over(store: S, disk: FaultDisk) -> Self {
-        Self::set_up(store, disk, Limits::default()).await
+        Self::set_up(store, disk, Limits::default(), Features::default()).await
     }
 
-    async fn set_up(store: S, disk: FaultDisk, limits: Limits) -> Self {
+    async fn set_up(store: S, disk: FaultDisk, limits: Limits, features: Features) -> Self {
         let listening = listen(limits);
         let setup = Setup {
             installation: InstallationId(Uuid::new_v4()),
@@ -91,13 +106,16 @@ impl<S: Store> Server<S> {
         };
         let now = system_now();
         let owner = initialise(&store, &protector(), setup, now, now).await.unwrap();
-        let node = Node::open(store, disk).await;
-        Self::serve(node, owner, listening, true).await
+        let node = match features.symmetric {
+            true => Node::open_symmetric(store, disk).await,
+            false => Node::open(store, disk).await,
+        };
+        Self::serve(node, owner, listening, true, features).await
     }
 
     /// A server of an installation that is there already, at another port.
     pub(crate) async fn again(node: Node<S>, owner: Owner) -> Self {
-        Self::serve(node, owner, listen(Limits::default()), false).await
+        Self::serve(node, owner, listen(Limits::default()), false, Features::default()).await
     }
 
     async fn serve(
@@ -105,12 +123,18 @@ impl<S: Store> Server<S> {
         owner: Owner,
         listening: strongroom_http::Server,
         first: bool,
+        features: Features,
     ) -> Self {
         let port = listening.port().unwrap();
         let endpoints = Endpoints::new("localhost", port);
         let row: AuthorityRow = node.directory.read(b"").await.unwrap().unwrap();
         let authority = Authority::from_parts(&row.certificate, &row.pkcs8).unwrap();
-        let service = Arc::new(service(&node, &endpoints));
+        let service = service(&node, &endpoints);
+        let service = match features.release {
+            true => service.with_release(release(&authority, node.clock.now())),
+            false => service,
+        };
+        let service = Arc::new(service);
         let shutdown = listening.serve(&tls(&authority), &service);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let client = Client::new(authority.certificate_der().clone(), address);
@@ -235,6 +259,11 @@ impl<S: Store> Server<S> {
     pub(crate) async fn set(&self, name: &str, value: &str) -> String {
         let answer = self.put(&format!("/secrets/{name}"), &json!({ "value": value })).await;
         answer.expect(200).version()
+    }
+
+    /// Creates a key; gives its version.
+    pub(crate) async fn create_key(&self, name: &str, body: &Value) -> String {
+        self.post(&format!("/keys/{name}/create"), body).await.expect(200).version()
     }
 
     /// Deletes a secret.

@@ -6,18 +6,21 @@ pub(crate) mod rotation;
 pub(crate) mod uses;
 mod work;
 
+use std::sync::Arc;
+
 use strongroom_authz::{Admitted, Authorized};
 use strongroom_crypto::provider::{CryptoProvider, ImportedKey, KeyMaterial};
+use strongroom_model::release::policy_of_new_version;
 use strongroom_model::{
     Attributes, AttributesChange, KeyListing, KeyOperation, KeySpec, KeyType, Kind, ObjectName,
-    ReleasePolicy, SoftDelete, Tags, Version, VersionRecord,
+    PublicKey, ReleasePolicy, SoftDelete, Tags, Version, VersionRecord,
 };
 use strongroom_store::Store;
 use strongroom_work::{
     Charge, CpuPool, CpuPoolConfig, Generators, GeneratorsConfig, Limits, LimitsConfig, WorkError,
 };
 
-use crate::objects::{Draft, Keys, Objects};
+use crate::objects::{Draft, Found, Keys, Objects};
 use crate::request::about_object;
 use crate::{Call, OpError, Ops};
 
@@ -89,9 +92,9 @@ pub struct NewKey {
     pub key_ops: Option<Vec<KeyOperation>>,
     /// Attributes of the new version.
     pub attributes: AttributesChange,
-    /// Whether it may be released.
-    pub exportable: bool,
-    /// When it may be released.
+    /// Whether it may be released; as the version before, unless said otherwise.
+    pub exportable: Option<bool>,
+    /// When it may be released; as the version before, unless said otherwise.
     pub release_policy: Option<ReleasePolicy>,
     /// Tags of the new version.
     pub tags: Option<Tags>,
@@ -177,14 +180,15 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<KeyView, OpError> {
         let (authorized, request) = admitted.into_parts();
-        self.check_new(request.key_type, &request.new)?;
+        let CreateKey { name, key_type, spec, new } = request;
+        self.check_new(key_type, &new)?;
         let objects = self.objects::<Keys>(&authorized).await?;
+        let wanted = Wanted { key_type, new };
         // A refusal must not cost a generated key.
-        objects.settable(&self.snapshot().await?, &request.name).await?;
-        self.charge_creation(&authorized, request.key_type)?;
-        let material = self.generate(&authorized, request.spec).await?;
-        let (name, key_type) = (&request.name, request.key_type);
-        self.add_version(&authorized, &objects, name, key_type, request.new, material, call).await
+        wanted.release(objects.settable(&self.snapshot().await?, &name).await?.as_ref())?;
+        self.charge_creation(&authorized, key_type)?;
+        let material = self.generate(&authorized, spec).await?;
+        self.add_version((&authorized, &objects), &name, wanted, material, call).await
     }
 
     /// `PUT /keys/{name}`: a new version with a key from outside, which becomes the current one.
@@ -198,25 +202,26 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<KeyView, OpError> {
         let (authorized, request) = admitted.into_parts();
-        self.check_new(request.key_type, &request.new)?;
+        let ImportKey { name, key_type, key, new } = request;
+        self.check_new(key_type, &new)?;
         let objects = self.objects::<Keys>(&authorized).await?;
-        objects.settable(&self.snapshot().await?, &request.name).await?;
-        let imported = match request.key {
+        let wanted = Wanted { key_type, new };
+        wanted.release(objects.settable(&self.snapshot().await?, &name).await?.as_ref())?;
+        let imported = match key {
             Imported::Plain(key) => key,
             Imported::TransferBlob(blob) => {
-                self.unwrap_transfer_blob(&authorized, &objects, request.key_type, &blob).await?
+                self.unwrap_transfer_blob(&authorized, &objects, key_type, &blob).await?
             }
         };
-        let provider = self.work.provider.clone();
+        let keys = Arc::clone(&self.work.provider.keys);
         let material = self
-            .on_pool(&authorized, move || provider.keys.import(&imported))
+            .on_pool(&authorized, move || keys.import(&imported))
             .await?
-            .map_err(|_| not_acceptable())?;
-        if material.public.key_type() != request.key_type.software() {
-            return Err(not_acceptable());
+            .map_err(|_| not_acceptable(key_type))?;
+        if material.public.key_type() != key_type.software() {
+            return Err(not_acceptable(key_type));
         }
-        let (name, key_type) = (&request.name, request.key_type);
-        self.add_version(&authorized, &objects, name, key_type, request.new, material, call).await
+        self.add_version((&authorized, &objects), &name, wanted, material, call).await
     }
 
     /// `GET /keys/{name}/{version}`: a key's public half and attributes.
@@ -302,14 +307,12 @@ impl<S: Store> Ops<S> {
             )));
         }
         if key_type.software() == KeyType::Oct && !rules.symmetric {
-            return Err(OpError::Invalid(format!(
-                "Keys of type {key_type} are kept in a Managed HSM, not in a vault."
-            )));
+            return Err(OpError::KeyTypeNotSupported(key_type));
         }
         if let Some(operations) = &new.key_ops {
             key_type.check_operations(operations)?;
         }
-        check_release(new.exportable, new.release_policy.as_ref())
+        Ok(())
     }
 
     pub(crate) async fn generate(
@@ -322,37 +325,27 @@ impl<S: Store> Ops<S> {
         Ok(self.work.generators.generate(charge, &self.work.provider, spec).await?)
     }
 
-    #[allow(clippy::too_many_arguments)] // Everything a new version is made of.
+    /// Makes a key the current version, if its name may still have one.
     async fn add_version(
         &self,
-        authorized: &Authorized,
-        objects: &Objects<Keys>,
+        (authorized, objects): (&Authorized, &Objects<Keys>),
         name: &ObjectName,
-        key_type: KeyType,
-        new: NewKey,
+        wanted: Wanted,
         material: KeyMaterial,
         call: &mut Call,
     ) -> Result<KeyView, OpError> {
         let KeyMaterial { public, private } = material;
-        let draft = Draft {
-            attributes: Attributes::new(&new.attributes, call.now()),
-            tags: new.tags,
-            listing: KeyListing {
-                key_type,
-                public,
-                key_ops: new.key_ops.unwrap_or_else(|| key_type.default_operations().to_vec()),
-                exportable: new.exportable,
-                release_policy: new.release_policy,
-                managed: None,
-                hsm_platform: self.work.provider.hsm_platform,
-            },
-        };
+        let platform = self.work.provider.hsm_platform;
         let mut deciding = self.deciding(authorized, name).await;
         loop {
             let moment = deciding.moment().await?;
             let found = objects.settable(&moment.snapshot, name).await?;
-            let (found, body) = (found.as_ref(), private.expose());
-            let txn = moment.txn();
+            let (found, body, txn) = (found.as_ref(), private.expose(), moment.txn());
+            let draft = Draft {
+                attributes: Attributes::new(&wanted.new.attributes, call.now()),
+                tags: wanted.new.tags.clone(),
+                listing: wanted.listing(found, public.clone(), platform)?,
+            };
             let (txn, head) = objects.put_new_version(txn, found, name, &draft, body, call.id())?;
             let txn = rotation::set_timer(objects, &moment.snapshot, txn, &head).await?;
             let soft_delete = moment.soft_delete();
@@ -363,22 +356,56 @@ impl<S: Store> Ops<S> {
     }
 }
 
-fn not_acceptable() -> OpError {
-    OpError::Invalid(
-        "The key is not acceptable: its members are malformed, too weak, or do not belong \
-         together."
-            .into(),
-    )
+/// A new version before its key is there.
+struct Wanted {
+    key_type: KeyType,
+    new: NewKey,
 }
 
-fn check_release(exportable: bool, policy: Option<&ReleasePolicy>) -> Result<(), OpError> {
-    match (exportable, policy) {
-        (true, None) => Err(OpError::Invalid("Exportable keys must have release policy".into())),
-        (false, Some(_)) => {
-            Err(OpError::Invalid("Non-exportable keys must not have release policy".into()))
-        }
-        _ => Ok(()),
+impl Wanted {
+    fn key_ops(&self) -> &[KeyOperation] {
+        self.new.key_ops.as_deref().unwrap_or_else(|| self.key_type.default_operations())
     }
+
+    /// Whether it may be released, and when: what the version before says, unless it is said.
+    fn release(
+        &self,
+        found: Option<&Found<KeyListing>>,
+    ) -> Result<(bool, Option<ReleasePolicy>), OpError> {
+        let before = found.map(|found| &found.head.current.listing);
+        let exportable = self.new.exportable.or(before.map(|listing| listing.exportable));
+        let exportable = exportable.unwrap_or(false);
+        let policy = self.new.release_policy.clone();
+        let policy = policy_of_new_version(before, exportable, self.key_ops(), policy)?;
+        Ok((exportable, policy))
+    }
+
+    fn listing(
+        &self,
+        found: Option<&Found<KeyListing>>,
+        public: PublicKey,
+        hsm_platform: u8,
+    ) -> Result<KeyListing, OpError> {
+        let (exportable, release_policy) = self.release(found)?;
+        Ok(KeyListing {
+            key_type: self.key_type,
+            public,
+            key_ops: self.key_ops().to_vec(),
+            exportable,
+            release_policy,
+            managed: None,
+            hsm_platform,
+        })
+    }
+}
+
+fn not_acceptable(key_type: KeyType) -> OpError {
+    OpError::Invalid(match key_type.software() {
+        KeyType::Rsa => "RSA key is not valid - cannot instantiate crypto service".to_owned(),
+        _ => format!(
+            "The {key_type} key is not valid: its members are malformed, or do not belong together."
+        ),
+    })
 }
 
 fn changed(
@@ -392,17 +419,19 @@ fn changed(
         listing.key_ops.clone_from(operations);
     }
     if request.exportable.is_some_and(|exportable| exportable != listing.exportable) {
-        return Err(OpError::Invalid("The exportable attribute of a key cannot change.".into()));
+        return Err(OpError::Invalid(
+            "AKV.SKR.1014: Cannot modify the exportable state of a key.".into(),
+        ));
     }
-    if let Some(policy) = &request.release_policy {
-        check_release(listing.exportable, Some(policy))?;
-        let current = listing.release_policy.as_ref();
-        if current.is_some_and(|current| current.immutable && current != policy) {
+    if request.release_policy.is_some() {
+        if request.version.is_some() {
             return Err(OpError::Invalid(
-                "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.".into(),
+                "AKV.SKR.1016: Key Release Policy can only be set on versionless key.".into(),
             ));
         }
-        listing.release_policy = Some(policy.clone());
+        let (policy, exportable) = (request.release_policy.clone(), listing.exportable);
+        listing.release_policy =
+            policy_of_new_version(Some(&record.listing), exportable, &listing.key_ops, policy)?;
     }
     Ok(VersionRecord {
         attributes: record.attributes.changed(&request.attributes, call.now()),

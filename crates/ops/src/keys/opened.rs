@@ -19,6 +19,9 @@ use crate::{OpError, Ops};
 /// keys.
 const UNITS: u64 = 65_536;
 
+/// How many keys room is made for from the start; it grows.
+const KEYS: usize = 4_096;
+
 /// An opened key, and the digest of the body it was opened from.
 #[derive(Clone)]
 struct Opened {
@@ -41,7 +44,7 @@ pub(crate) struct OpenedKeys(Cache<(IncarnationId, Version), Opened, ByUnits>);
 
 impl OpenedKeys {
     pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(UNITS as usize, UNITS, ByUnits))
+        Self(Cache::with_weighter(KEYS, UNITS, ByUnits))
     }
 }
 

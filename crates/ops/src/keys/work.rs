@@ -232,7 +232,7 @@ impl<S: Store> Ops<S> {
         let Sign { name, version, algorithm, digest } = request;
         let wanted = (&name, version, KeyOperation::Sign);
         let ready = self.ready(&authorized, wanted, self.clock.now()).await?;
-        self.check_signs(&ready, algorithm, &digest)?;
+        self.check_signs(&ready, algorithm, ("value", &digest))?;
         let placement = self.work.provider.signs(algorithm);
         let value = self
             .with_private(&authorized, &ready, placement, move |key| key.sign(algorithm, &digest))
@@ -250,9 +250,14 @@ impl<S: Store> Ops<S> {
         let Verify { name, version, algorithm, digest, signature } = request;
         let wanted = (&name, version, KeyOperation::Verify);
         let ready = self.ready(&authorized, wanted, self.clock.now()).await?;
-        self.check_signs(&ready, algorithm, &digest)?;
+        self.check_signs(&ready, algorithm, ("digest", &digest))?;
         if !matches!(ready.public(), PublicKey::Oct { .. }) {
-            let fits = public::verify(ready.public(), algorithm, &digest, &signature);
+            let key = ready.public().clone();
+            let job = move || public::verify(&key, algorithm, &digest, &signature);
+            let fits = match public::placement(algorithm) {
+                Placement::Inline => job(),
+                _ => self.on_pool(&authorized, job).await?,
+            };
             return fits.map_err(refused_input);
         }
         let placement = self.work.provider.signs(algorithm);
@@ -352,7 +357,7 @@ impl<S: Store> Ops<S> {
         &self,
         ready: &Ready<Snapshot>,
         algorithm: SignatureAlgorithm,
-        digest: &[u8],
+        (member, digest): (&str, &[u8]),
     ) -> Result<(), OpError> {
         let listing = &ready.record.listing;
         if !listing.public.signs_with(algorithm) {
@@ -361,7 +366,9 @@ impl<S: Store> Ops<S> {
         }
         match algorithm.digest_bytes() {
             Some(bytes) if bytes != digest.len() => Err(OpError::Invalid(format!(
-                "Invalid length of 'value': {} bytes. {algorithm} takes a digest of {bytes} bytes.",
+                "Invalid length of '{}': {} bytes. {algorithm} requires {bytes} bytes, encoded with \
+                 base64url.",
+                member,
                 digest.len()
             ))),
             _ => Ok(()),
@@ -455,6 +462,9 @@ fn refused_input(error: CryptoError) -> OpError {
             "The length of the value, the iv or the aad is not one that the algorithm takes."
                 .into(),
         ),
+        CryptoError::Algorithm => {
+            OpError::Invalid("The algorithm does not take one of iv, aad and tag.".into())
+        }
         error => error.into(),
     }
 }

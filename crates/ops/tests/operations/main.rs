@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod importing;
+mod openssl;
+mod releasing;
 mod rotating;
 mod setting_up;
 mod support;

@@ -10,6 +10,8 @@ mod hosts;
 mod https;
 mod identity;
 mod installation;
+mod key;
+mod object;
 mod output;
 mod place;
 mod ready;
@@ -36,6 +38,8 @@ pub(crate) enum ClientCommand {
     Hosts(hosts::HostsArgs),
     /// Work with secrets: the verbs of `az keyvault secret`.
     Secret(secret::SecretArgs),
+    /// Work with keys: the verbs of `az keyvault key`, and wrap, unwrap and release.
+    Key(Box<key::KeyArgs>),
     /// Make and list vaults, on the server's own machine.
     Vault(vault::VaultArgs),
     /// Make applications that can sign in, on the server's own machine.
@@ -55,6 +59,7 @@ pub(crate) async fn run(command: ClientCommand) -> Result<(), CliError> {
         ClientCommand::Token(args) => token::run(args).await,
         ClientCommand::Hosts(args) => hosts::run(args).await,
         ClientCommand::Secret(args) => secret::run(args).await,
+        ClientCommand::Key(args) => key::run(*args).await,
         ClientCommand::Vault(args) => vault::run(args).await,
         ClientCommand::Identity(args) => identity::run(args).await,
         ClientCommand::Role(args) => role::run(args).await,
@@ -94,6 +99,20 @@ mod tests {
             "secret list --vault-name dev --maxresults 5 --output table",
             "secret rollback a --to 4387e9f3d6e14c459867679a90fd0f79",
             "secret restore --vault-name dev --file f",
+            "key create --vault-name dev --name a --kty RSA --size 3072 --ops sign verify",
+            "key create -n a --curve P-256K --disabled --exportable --policy p.json --immutable",
+            "key import -n a --pem-file k.pem --not-before 2030-01-01 --tags a=b",
+            "key import -n a --byok-file b.byok --kty EC --curve P-256",
+            "key show --id https://dev.vault.localhost/keys/a --query key.kid -o tsv",
+            "key set-attributes -n a --version 4387e9f3d6e14c459867679a90fd0f79 --enabled false",
+            "key list-versions -n a --maxresults 5",
+            "key encrypt -n a -a RSA-OAEP --value aGk= --data-type base64",
+            "key decrypt -n a --algorithm a256gcm --value aGk= --iv 00 --tag 00 --aad 00",
+            "key sign -n a -a es256 --digest aGk=",
+            "key verify -n a -a ES256 --digest aGk= --signature aGk=",
+            "key rotation-policy update -n a --value p.json",
+            "key download -n a --file k --encoding der --overwrite",
+            "key release a --file token --nonce n --algorithm rsa_aes_key_wrap_256",
             "vault create week --retention-days 7 --enable-purge-protection --data d",
             "identity create-for-rbac --name n --role Reader --scopes /subscriptions/s",
             "role assignment create --assignee a --role Reader --scope /s --data d",
@@ -117,6 +136,12 @@ mod tests {
             "secret set a --value v --file f",
             "secret set a --encoding hex",
             "token",
+            "key create a --kty DSA",
+            "key create a --immutable",
+            "key import a",
+            "key sign a --algorithm none --digest aGk=",
+            "key decrypt a --algorithm RSA-OAEP --iv xyz",
+            "key rotation-policy",
             "token --resource r --client-secret s",
             "role assignment delete",
             "role assignment create --assignee a --role r",

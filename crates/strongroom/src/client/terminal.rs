@@ -52,6 +52,15 @@ pub(crate) fn read_secret(what: &str) -> Result<Zeroizing<String>, CliError> {
     Ok(line)
 }
 
+/// `echo` and editors end a line that is no part of the value; nothing else is taken away.
+pub(crate) fn without_newline(mut text: Zeroizing<String>) -> Zeroizing<String> {
+    let kept = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).len());
+    if let Some(kept) = kept {
+        text.truncate(kept);
+    }
+    text
+}
+
 fn read_text(from: impl Read) -> Result<Zeroizing<String>, CliError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
     from.take(MOST_BYTES + 1)
@@ -62,7 +71,11 @@ fn read_text(from: impl Read) -> Result<Zeroizing<String>, CliError> {
     }
     String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
         drop(Zeroizing::new(error.into_bytes()));
-        CliError::Usage("standard input is not UTF-8: use --file with --encoding base64".into())
+        CliError::Usage(
+            "standard input is no UTF-8 text: other bytes come by --file, those of a secret with \
+             --encoding base64"
+                .into(),
+        )
     })
 }
 
@@ -98,5 +111,16 @@ mod tests {
     fn what_is_no_text_or_too_long_is_refused() {
         assert!(matches!(read_text(&[0xff, 0xfe][..]), Err(CliError::Usage(_))));
         assert!(matches!(read_text(&vec![b'a'; 1024 * 1024 + 1][..]), Err(CliError::Usage(_))));
+    }
+
+    #[test]
+    fn one_line_end_is_taken_away() {
+        let of = |text: &str| without_newline(Zeroizing::new(text.to_owned())).to_string();
+        assert_eq!(of("a\n"), "a");
+        assert_eq!(of("a\r\n"), "a");
+        assert_eq!(of("a\n\n"), "a\n");
+        assert_eq!(of("a\r"), "a\r");
+        assert_eq!(of(" a "), " a ");
+        assert_eq!(of(""), "");
     }
 }

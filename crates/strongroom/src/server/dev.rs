@@ -51,7 +51,8 @@ pub(crate) async fn run(args: DevArgs, protection: Protection) -> Result<(), Cli
     let addresses =
         first::addresses(&args).into_iter().map(|ip| (ip, node.endpoints.port()).into()).collect();
     let running =
-        Running::start(&node, &trust, prepared.listening, addresses, &data, recorder).await?;
+        Running::start(&node, &trust, prepared.listening, addresses, (&data, &config), recorder)
+            .await?;
 
     let files = summary::Files { data: &data, root_key: &prepared.root_key, ca, bundle };
     let ready = summary::ready(&node, &files, metrics).await?;

@@ -1,5 +1,6 @@
 //! The server: how it is set up, how its parts are opened, and how it stops.
 
+mod attestation;
 pub(crate) mod dev;
 mod health;
 mod holder;

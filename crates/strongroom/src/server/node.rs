@@ -18,8 +18,8 @@ use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::disk::{Disk, RealDisk};
 use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
 
-use super::token_audit::SignIns;
 use super::keys::key_work;
+use super::token_audit::SignIns;
 use crate::config::{AuditSection, Config};
 use crate::error::CliError;
 

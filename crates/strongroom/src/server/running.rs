@@ -12,9 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::node::Node;
-use super::tasks;
 use super::trust::Trust;
+use super::{attestation, tasks};
 use crate::admin;
+use crate::config::Config;
 use crate::error::CliError;
 
 /// How long requests in flight may take after the signal to stop.
@@ -32,20 +33,27 @@ impl Running {
     /// Serves on sockets that listen already.
     ///
     /// # Errors
-    /// [`CliError::Failed`] when the administration socket cannot be made.
+    /// [`CliError::Failed`] when the administration socket cannot be made, or an attestation
+    /// authority of the configuration breaks a rule.
     pub(crate) async fn start(
         node: &Arc<Node>,
         trust: &Arc<Trust>,
         listening: Server,
         addresses: Vec<SocketAddr>,
-        data: &Path,
+        (data, config): (&Path, &Config),
         recorder: Recorder,
     ) -> Result<Self, CliError> {
         // What fell due while the node was down, a successor of its token-signing key above all.
         if let Err(error) = tasks::sweep(node).await {
             tracing::warn!(%error, "not all that fell due could be done; it is tried again");
         }
-        let service = Arc::new(node.service(addresses));
+        let authorities = &config.attestation_authorities;
+        let release = attestation::release(authorities, addresses.clone(), trust).await?;
+        let service = node.service(addresses);
+        let service = Arc::new(match release {
+            Some(release) => service.with_release(release),
+            None => service,
+        });
         let admin_socket = data.join("admin.sock");
         admin::listen(&admin_socket, node)?;
         let shutdown = listening.serve(trust.tls(), &service);

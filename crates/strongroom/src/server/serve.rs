@@ -54,7 +54,8 @@ pub(crate) async fn run(args: ServeArgs, protection: Protection) -> Result<(), C
     let data: &Path = &config.server.data;
     trust.write_files(&data.join("ca.pem"), &data.join("bundle.pem"))?;
     let metrics = health::listen(config.server.metrics, false, &node, recorder.clone()).await?;
-    let running = Running::start(&node, &trust, listening, addresses, data, recorder).await?;
+    let running =
+        Running::start(&node, &trust, listening, addresses, (data, &config), recorder).await?;
     tracing::info!(%metrics, authority = %node.endpoints.authority(), "serving");
     running.until_stopped().await
 }

@@ -34,7 +34,9 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
     tasks.spawn(async move {
         loop {
             tokio::time::sleep(RENEW_EVERY).await;
-            match renewing.renew_if_due() {
+            let trust = Arc::clone(&renewing);
+            let renewed = tokio::task::spawn_blocking(move || trust.renew_if_due()).await;
+            match renewed.map_err(CliError::failed).flatten() {
                 Ok(true) => tracing::info!("the server certificate was renewed"),
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "the server certificate was not renewed"),

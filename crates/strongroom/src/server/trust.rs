@@ -1,12 +1,14 @@
 //! The CA, the server's certificate from it, and the files that clients trust.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use strongroom_directory::row::AuthorityRow;
 use strongroom_directory::{DirectoryService, system_now};
 use strongroom_http::Tls;
 use strongroom_model::{Endpoints, Timestamp};
+use strongroom_ops::release::ReleaseSigner;
 use strongroom_pki::{Authority, ServerCertificate};
 use strongroom_store::Store;
 
@@ -29,6 +31,8 @@ pub(crate) struct Trust {
     endpoints: Endpoints,
     tls: Tls,
     not_after: std::sync::Mutex<Timestamp>,
+    /// Who signs released keys, where keys can be released.
+    release_signer: std::sync::OnceLock<Arc<ReleaseSigner>>,
 }
 
 impl Trust {
@@ -52,7 +56,22 @@ impl Trust {
         let (chain, key) = parts(certificate);
         let tls = Tls::new(chain, key).map_err(CliError::failed)?;
         let endpoints = endpoints.clone();
-        Ok(Self { authority, endpoints, tls, not_after: not_after.into() })
+        let release_signer = std::sync::OnceLock::new();
+        Ok(Self { authority, endpoints, tls, not_after: not_after.into(), release_signer })
+    }
+
+    /// Who signs released keys. Draws an RSA key at the first call: not on a request's thread.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] when the CA does not certify the signer.
+    pub(crate) fn release_signer(&self) -> Result<Arc<ReleaseSigner>, CliError> {
+        if let Some(signer) = self.release_signer.get() {
+            return Ok(Arc::clone(signer));
+        }
+        let names = vec![format!("*.vault.{}", self.endpoints.base())];
+        let signer = ReleaseSigner::new(&self.authority, names, system_now());
+        let signer = Arc::new(signer.map_err(CliError::failed)?);
+        Ok(Arc::clone(self.release_signer.get_or_init(|| signer)))
     }
 
     /// The server's TLS.
@@ -60,11 +79,15 @@ impl Trust {
         &self.tls
     }
 
-    /// Replaces the certificate when its end is near.
+    /// Replaces the certificates of the server and of the signer of released keys when their end
+    /// is near; says whether the server's was.
     ///
     /// # Errors
     /// [`CliError::Failed`] when none could be issued; the old one stays.
     pub(crate) fn renew_if_due(&self) -> Result<bool, CliError> {
+        if let Some(signer) = self.release_signer.get() {
+            signer.renew_if_due(&self.authority, system_now()).map_err(CliError::failed)?;
+        }
         let mut not_after =
             self.not_after.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if not_after.seconds_since(system_now()) > RENEW_DAYS * 86_400 {

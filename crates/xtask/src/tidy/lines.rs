@@ -33,13 +33,19 @@ pub(super) fn columns_are_few(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
+/// Whether an absolute path is in the line, and not a folder of that name within another path.
+fn begins_at(line: &str, path: &str) -> bool {
+    let within = |c: char| c.is_alphanumeric() || "_-.~".contains(c);
+    line.match_indices(path).any(|(at, _)| !line[..at].ends_with(within))
+}
+
 /// A path of the author's machine means nothing on the reader's.
 pub(super) fn no_private_paths(tree: &Tree) -> Vec<Problem> {
     let private = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tmp/", "helpers")];
     let mut problems = Vec::new();
     for source in &tree.sources {
         for (index, line) in source.text.lines().enumerate() {
-            if private.iter().any(|path| line.contains(path)) {
+            if private.iter().any(|path| begins_at(line, path)) {
                 let message = "a path of one machine: write it relative to the project";
                 problems.push(Problem::at_line(&source.path, index, message));
             }

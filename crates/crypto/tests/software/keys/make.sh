@@ -43,6 +43,8 @@ for name in p256 p256k; do
 done
 openssl rsa -in rsa-2048.der -inform DER -traditional -outform DER -out rsa-2048-pkcs1.der \
     2>/dev/null
-openssl ec -in p256.der -inform DER -outform DER -out p256-sec1.der 2>/dev/null
+for name in p256 p521 p256k; do
+    openssl ec -in $name.der -inform DER -outform DER -out $name-sec1.der 2>/dev/null
+done
 openssl pkcs8 -topk8 -in p256.der -inform DER -outform DER -passout pass:x -out p256-encrypted.der
 chmod 644 ./*.der

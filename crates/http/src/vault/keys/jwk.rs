@@ -20,7 +20,7 @@ pub(super) fn invalid() -> Problem {
 /// The key, and its type; `hsm` asks for the device whatever the key's own type says.
 pub(super) fn imported(
     version: ApiVersion,
-    jwk: JsonWebKeyParameters,
+    jwk: &JsonWebKeyParameters,
     hsm: Option<bool>,
 ) -> Result<(KeyType, Imported), Problem> {
     let named = jwk.kty.as_deref().ok_or_else(invalid)?;
@@ -31,7 +31,7 @@ pub(super) fn imported(
         return Ok((key_type, Imported::TransferBlob(blob.to_vec())));
     }
     let key = match key_type.software() {
-        KeyType::Rsa => rsa(&jwk)?,
+        KeyType::Rsa => rsa(jwk)?,
         KeyType::Oct => ImportedKey::Oct(secret(jwk.k.as_ref())?),
         KeyType::Ec => {
             let curve = members::curve(version, jwk.crv.as_deref())?.ok_or_else(invalid)?;
@@ -58,10 +58,10 @@ fn rsa(jwk: &JsonWebKeyParameters) -> Result<ImportedKey, Problem> {
 }
 
 fn public(sent: Option<&SecretValue>) -> Result<Vec<u8>, Problem> {
-    secret(sent).map(|bytes| bytes.expose().to_vec())
+    let bytes = members::public("key", sent).ok().flatten();
+    bytes.filter(|bytes| !bytes.is_empty()).ok_or_else(invalid)
 }
 
 fn secret(sent: Option<&SecretValue>) -> Result<SecretBytes, Problem> {
-    let bytes = members::bytes("key", sent).ok().flatten();
-    bytes.filter(|bytes| !bytes.is_empty()).ok_or_else(invalid)
+    public(sent).map(SecretBytes::new)
 }

@@ -21,22 +21,20 @@ pub(super) fn required<T>(name: &str, sent: Option<T>) -> Result<T, Problem> {
     sent.ok_or_else(|| Problem::bad(format!("Property '{name}' is required.\r\n")))
 }
 
-/// A binary member. The real service says of a malformed one that it is not there, too.
-pub(super) fn bytes(
+/// A binary member that may be secret. The real service says of a malformed one that it is not
+/// there, too.
+pub(super) fn secret(
     name: &str,
     sent: Option<&SecretValue>,
 ) -> Result<Option<SecretBytes>, Problem> {
-    let decode = |text: &SecretValue| text.to_bytes().ok_or_else(|| not_base64url(name));
-    let decoded = sent.map(decode).transpose()?;
-    Ok(decoded.map(|mut bytes| SecretBytes::new(std::mem::take(&mut *bytes))))
+    Ok(public(name, sent)?.map(SecretBytes::new))
 }
 
-/// A binary member that has to be there.
-pub(super) fn required_bytes(
-    name: &str,
-    sent: Option<&SecretValue>,
-) -> Result<SecretBytes, Problem> {
-    required(name, bytes(name, sent)?)
+/// A binary member that is no secret.
+pub(super) fn public(name: &str, sent: Option<&SecretValue>) -> Result<Option<Vec<u8>>, Problem> {
+    let decode = |text: &SecretValue| text.to_bytes().ok_or_else(|| not_base64url(name));
+    let mut decoded = sent.map(decode).transpose()?;
+    Ok(decoded.as_mut().map(|bytes| std::mem::take(&mut **bytes)))
 }
 
 fn not_base64url(name: &str) -> Problem {
@@ -107,11 +105,8 @@ pub(super) fn release_policy(
     let Some(sent) = sent.filter(|_| version.has_key_release()) else { return Ok(None) };
     let data = required("release_policy.data", sent.data)?;
     let document = base64url::decode(&data).ok_or_else(|| not_base64url("release_policy.data"))?;
-    Ok(Some(ReleasePolicy {
-        content_type: sent.content_type,
-        immutable: sent.immutable.unwrap_or(false),
-        document: document.to_vec(),
-    }))
+    let immutable = sent.immutable.unwrap_or(false);
+    Ok(Some(ReleasePolicy::new(sent.content_type.as_deref(), immutable, &document)?))
 }
 
 /// What a client says of a new version, whether it is generated or imported.
@@ -127,7 +122,7 @@ impl Said {
         let attributes = self.attributes.unwrap_or_default();
         Ok(NewKey {
             key_ops: key_ops(self.key_ops)?,
-            exportable: exportable(version, attributes.exportable)?.unwrap_or(false),
+            exportable: exportable(version, attributes.exportable)?,
             attributes: attributes.common.into(),
             release_policy: release_policy(version, self.release_policy)?,
             tags: tags(self.tags, MAX_TAG_CHARS)?,

@@ -1,5 +1,7 @@
 //! The key operations: parse, admit, operate, encode.
 
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod jwk;
 mod members;
 mod release;
@@ -74,7 +76,7 @@ pub(super) async fn import<S: Store>(
         release_policy: sent.release_policy,
     };
     let new = said.into_new(exchange.api_version)?;
-    let (key_type, key) = jwk::imported(exchange.api_version, jwk, sent.hsm)?;
+    let (key_type, key) = jwk::imported(exchange.api_version, &jwk, sent.hsm)?;
     let request = admit(authorized, ImportKey { name, key_type, key, new })?;
     let view = exchange.ops().import_key(request, call).await?;
     bundle(exchange, &view)

@@ -3,8 +3,8 @@
 use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::{Kind, ObjectName, Operation, Version};
+use strongroom_ops::Call;
 use strongroom_ops::release::{KeyEncryption, ReleaseKey, SecureUnwrapKey, SecureWrapKey};
-use strongroom_ops::{Call, OpError};
 use strongroom_store::Store;
 use strongroom_wire::keys as wire;
 
@@ -33,8 +33,9 @@ pub(crate) async fn release<S: Store>(
     let request = admit(authorized, request)?;
     let view = exchange.ops().release_key(release, request, call).await?;
     let bundle = super::key_bundle(exchange, &view.name, &view.record, view.soft_delete);
-    let value = view.sealed(exchange.api_version.as_str(), &kid, &bundle);
-    Answer::json(&wire::KeyReleaseResult { value: value.map_err(OpError::from)? })
+    let version = exchange.api_version.as_str();
+    let value = exchange.ops().sign_released(&view, version, &kid, &bundle).await?;
+    Answer::json(&wire::KeyReleaseResult { value })
 }
 
 pub(crate) fn secure_wrap<S: Store>(

@@ -48,7 +48,7 @@ pub(crate) async fn update_policy<S: Store>(
     policy(exchange, &exchange.ops().update_key_rotation_policy(request, call).await?)
 }
 
-fn rules(sent: &wire::KeyRotationPolicyParameters) -> Result<RotationRules, Problem> {
+pub(super) fn rules(sent: &wire::KeyRotationPolicyParameters) -> Result<RotationRules, Problem> {
     let actions = sent.lifetime_actions.as_deref().unwrap_or_default();
     let actions = actions.iter().map(lifetime_action).collect::<Result<Vec<_>, _>>()?;
     let expiry_time = sent.attributes.as_ref().and_then(|sent| sent.expiry_time.as_deref());

@@ -2,7 +2,6 @@
 
 use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
-use strongroom_crypto::SecretBytes;
 use strongroom_model::{Kind, ObjectName, Version};
 use strongroom_ops::{
     Call, Ciphertext, Decrypt, DecryptedView, Encrypt, EncryptedView, Plaintext, Sign, UnwrapKey,
@@ -12,8 +11,7 @@ use strongroom_store::Store;
 use strongroom_wire::keys as wire;
 use strongroom_wire::{Base64Url, SecretValue};
 
-use super::members;
-use super::members::required_bytes;
+use super::members::{self, public, required, secret};
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
 use crate::vault::objects::{BODY_LIMIT, parse};
@@ -79,7 +77,7 @@ pub(crate) async fn sign<S: Store>(
     let sent: wire::KeySignParameters = parse(body, BODY_LIMIT).await?;
     refuse_ml_dsa_inputs(sent.external_mu.as_ref(), sent.context.as_ref())?;
     let algorithm = members::signature(exchange.api_version, sent.alg)?;
-    let digest = public(required_bytes("value", sent.value.as_ref())?);
+    let digest = required("value", public("value", sent.value.as_ref())?)?;
     let request = admit(authorized, Sign { name, version, algorithm, digest })?;
     let view = exchange.ops().sign(request).await?;
     let kid = exchange.id(Kind::Key, &view.name, Some(view.version));
@@ -99,8 +97,8 @@ pub(crate) async fn verify<S: Store>(
         name,
         version,
         algorithm: members::signature(exchange.api_version, sent.alg)?,
-        digest: public(required_bytes("digest", sent.digest.as_ref())?),
-        signature: public(required_bytes("value", sent.value.as_ref())?),
+        digest: required("digest", public("digest", sent.digest.as_ref())?)?,
+        signature: required("value", public("value", sent.value.as_ref())?)?,
     };
     let value = exchange.ops().verify(admit(authorized, request)?).await?;
     Answer::json(&wire::KeyVerifyResult { value })
@@ -113,9 +111,9 @@ async fn plaintext<S: Store>(
     let sent: wire::KeyOperationsParameters = parse(body, BODY_LIMIT).await?;
     Ok(Plaintext {
         algorithm: members::encryption(exchange.api_version, sent.alg)?,
-        value: required_bytes("value", sent.value.as_ref())?,
-        iv: members::bytes("iv", sent.iv.as_ref())?.map(public),
-        aad: members::bytes("aad", sent.aad.as_ref())?.map(public),
+        value: required("value", secret("value", sent.value.as_ref())?)?,
+        iv: public("iv", sent.iv.as_ref())?,
+        aad: public("aad", sent.aad.as_ref())?,
     })
 }
 
@@ -126,16 +124,11 @@ async fn ciphertext<S: Store>(
     let sent: wire::KeyOperationsParameters = parse(body, BODY_LIMIT).await?;
     Ok(Ciphertext {
         algorithm: members::encryption(exchange.api_version, sent.alg)?,
-        value: public(required_bytes("value", sent.value.as_ref())?),
-        iv: members::bytes("iv", sent.iv.as_ref())?.map(public),
-        aad: members::bytes("aad", sent.aad.as_ref())?.map(public),
-        tag: members::bytes("tag", sent.tag.as_ref())?.map(public),
+        value: required("value", public("value", sent.value.as_ref())?)?,
+        iv: public("iv", sent.iv.as_ref())?,
+        aad: public("aad", sent.aad.as_ref())?,
+        tag: public("tag", sent.tag.as_ref())?,
     })
-}
-
-/// What is no secret.
-fn public(bytes: SecretBytes) -> Vec<u8> {
-    bytes.expose().to_vec()
 }
 
 fn refuse_ml_dsa_inputs(

@@ -23,7 +23,7 @@ use crate::error::CliError;
 use crate::server::root_key::{self, Start};
 
 /// `strongroom audit verify`
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     data: DataDir,
@@ -209,9 +209,10 @@ mod tests {
     #[tokio::test]
     async fn without_server_and_root_key_it_says_what_is_missing() {
         let data = tempfile::tempdir().unwrap();
-        let refused = verify_files(data.path(), None).await.unwrap_err();
+        let args = VerifyArgs::default();
+        let refused = verify_files(data.path(), &args).await.unwrap_err();
         assert!(refused.to_string().contains("--root-key"), "{refused}");
-        let absent = verify_files(&data.path().join("x"), None).await.unwrap_err();
+        let absent = verify_files(&data.path().join("x"), &args).await.unwrap_err();
         assert!(matches!(absent, CliError::NotFound(_)));
     }
 }

@@ -1,20 +1,17 @@
 //! `strongroom secret`: the verbs of `az keyvault secret`, and rollback.
 
-mod address;
 mod attributes;
-mod backup;
 mod bundle;
 mod encoding;
-mod file;
-mod lifecycle;
-mod list;
+mod rollback;
 mod set;
 mod show;
-mod vault_client;
 
 use clap::{Args, Subcommand};
 
+use super::object::{backup, lifecycle, list};
 use crate::error::CliError;
+use bundle::Bundle;
 
 /// `strongroom secret`
 #[derive(Args)]
@@ -38,7 +35,7 @@ enum Verb {
     #[command(disable_version_flag = true)]
     SetAttributes(attributes::SetAttributesArgs),
     /// Make the value of an older version the newest version.
-    Rollback(lifecycle::RollbackArgs),
+    Rollback(rollback::RollbackArgs),
     /// List the secrets of a vault.
     List(list::ListArgs),
     /// List the versions of a secret.
@@ -66,15 +63,15 @@ pub(crate) async fn run(args: SecretArgs) -> Result<(), CliError> {
         Verb::Show(args) => show::show(args).await,
         Verb::Download(args) => show::download(args).await,
         Verb::SetAttributes(args) => attributes::run(args).await,
-        Verb::Rollback(args) => lifecycle::rollback(args).await,
-        Verb::List(args) => list::secrets(args).await,
-        Verb::ListVersions(args) => list::versions(args).await,
-        Verb::ListDeleted(args) => list::deleted(args).await,
-        Verb::ShowDeleted(args) => lifecycle::show_deleted(args).await,
-        Verb::Delete(args) => lifecycle::delete(args).await,
-        Verb::Recover(args) => lifecycle::recover(args).await,
-        Verb::Purge(args) => lifecycle::purge(args).await,
-        Verb::Backup(args) => backup::backup(args).await,
-        Verb::Restore(args) => backup::restore(args).await,
+        Verb::Rollback(args) => rollback::run(args).await,
+        Verb::List(args) => list::active::<Bundle>(args).await,
+        Verb::ListVersions(args) => list::versions::<Bundle>(args).await,
+        Verb::ListDeleted(args) => list::deleted::<Bundle>(args).await,
+        Verb::ShowDeleted(args) => lifecycle::show_deleted::<Bundle>(args).await,
+        Verb::Delete(args) => lifecycle::delete::<Bundle>(args).await,
+        Verb::Recover(args) => lifecycle::recover::<Bundle>(args).await,
+        Verb::Purge(args) => lifecycle::purge::<Bundle>(args).await,
+        Verb::Backup(args) => backup::backup::<Bundle>(args).await,
+        Verb::Restore(args) => backup::restore::<Bundle>(args).await,
     }
 }

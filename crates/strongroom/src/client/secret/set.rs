@@ -4,18 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reqwest::Method;
+use strongroom_model::Kind;
 use strongroom_wire::SecretValue;
 use zeroize::Zeroizing;
 
-use super::super::installation::Installation;
+use super::super::object::address::ObjectArgs;
+use super::super::object::attributes::DisabledArgs;
+use super::super::object::vault_client::parse;
+use super::super::object::{Object, file};
 use super::super::output::OutputArgs;
 use super::super::terminal;
-use super::address::{NameArgs, VaultArgs};
 use super::attributes::FactsArgs;
-use super::bundle::{Bundle, COLUMNS};
+use super::bundle::Bundle;
 use super::encoding::{Encoding, TAG};
-use super::file;
-use super::vault_client::{VaultClient, parse};
 use crate::error::CliError;
 
 /// The most that is sent: what a server takes as a body. The vault's own limit is lower, and the
@@ -26,9 +27,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 #[derive(Args)]
 pub(super) struct SetArgs {
     #[command(flatten)]
-    name: NameArgs,
-    #[command(flatten)]
-    vault: VaultArgs,
+    secret: ObjectArgs,
     /// Read the value from this file instead of standard input.
     #[arg(long, short = 'f', value_name = "FILE")]
     file: Option<PathBuf>,
@@ -41,9 +40,8 @@ pub(super) struct SetArgs {
     /// Keep the end of the last line that standard input had.
     #[arg(long, conflicts_with_all = ["file", "value"])]
     keep_newline: bool,
-    /// Make it, but let nobody use it yet.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    disabled: Option<bool>,
+    #[command(flatten)]
+    disabled: DisabledArgs,
     #[command(flatten)]
     facts: FactsArgs,
     #[command(flatten)]
@@ -52,19 +50,18 @@ pub(super) struct SetArgs {
 
 /// Makes a version. Its value is not printed.
 pub(super) async fn run(mut args: SetArgs) -> Result<(), CliError> {
-    let installation = Installation::find(&args.vault.place)?;
-    let address = args.name.address(&args.vault, &installation.endpoints)?;
+    let target = args.secret.target(Kind::Secret)?;
     let value = value(&mut args)?;
-    let client = VaultClient::open(&installation, &address.vault).await?;
-    let mut body = args.facts.body(args.disabled.map(|disabled| !disabled));
+    let client = target.sign_in().await?;
+    let mut body = args.facts.body(args.disabled.enabled());
     body.value = Some(&value);
     if args.file.is_some() {
         let name = args.encoding.unwrap_or(Encoding::Utf8).name();
         body.tags.get_or_insert_default().insert(TAG.to_owned(), name.to_owned());
     }
-    let path = format!("secrets/{}", address.name);
-    let answer = client.call(Method::PUT, &path, Some(body.to_json()?)).await?;
-    parse::<Bundle>(&answer)?.print(COLUMNS, &args.output)
+    let body = Some(body.to_json()?);
+    let answer = client.call(Method::PUT, &target.address.path(), body).await?;
+    parse::<Bundle>(&answer)?.print(Bundle::COLUMNS, &args.output)
 }
 
 fn value(args: &mut SetArgs) -> Result<SecretValue, CliError> {
@@ -77,34 +74,13 @@ fn value(args: &mut SetArgs) -> Result<SecretValue, CliError> {
         return args.encoding.unwrap_or(Encoding::Utf8).value_of(&bytes);
     }
     let text = terminal::read_secret("Value")?;
-    Ok(SecretValue::new(if args.keep_newline { take(text) } else { take(without_newline(text)) }))
-}
-
-/// `echo` and editors end a line that is no part of the value; nothing else is taken away.
-fn without_newline(mut text: Zeroizing<String>) -> Zeroizing<String> {
-    let kept = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).len());
-    if let Some(kept) = kept {
-        text.truncate(kept);
-    }
-    text
+    Ok(SecretValue::new(if args.keep_newline {
+        take(text)
+    } else {
+        take(terminal::without_newline(text))
+    }))
 }
 
 fn take(mut text: Zeroizing<String>) -> String {
     std::mem::take(&mut text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_line_end_is_taken_away() {
-        let of = |text: &str| without_newline(Zeroizing::new(text.to_owned())).to_string();
-        assert_eq!(of("a\n"), "a");
-        assert_eq!(of("a\r\n"), "a");
-        assert_eq!(of("a\n\n"), "a\n");
-        assert_eq!(of("a\r"), "a\r");
-        assert_eq!(of(" a "), " a ");
-        assert_eq!(of(""), "");
-    }
 }
