@@ -1,1 +1,20 @@
-//! What the targets share: fixed keys, and what must hold of a key that was taken in.
+//! What the targets share: fixed keys, and what must hold of every key and every refusal.
+
+pub mod jwk;
+pub mod keys;
+
+use strongroom_http::fuzzing::Refusal;
+
+/// The api-version that knows every member, type and algorithm.
+pub const NEWEST: &str = "2026-07-01-preview";
+
+/// The longest text of a refusal, in characters.
+const MAX_MESSAGE: usize = 1_000;
+
+/// A refusal blames the client, in a short clean text.
+pub fn assert_refusal(refusal: &Refusal) {
+    assert!((400..500).contains(&refusal.status), "{refusal:?}");
+    assert!(!refusal.message.is_empty() && refusal.message.len() <= MAX_MESSAGE, "{refusal:?}");
+    let is_dirty = |c: char| c.is_control() && !matches!(c, '\r' | '\n');
+    assert!(!refusal.message.contains(is_dirty), "{refusal:?}");
+}

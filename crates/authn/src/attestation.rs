@@ -121,6 +121,16 @@ impl AttestationAuthorities {
         Ok(Self { keys })
     }
 
+    /// One authority with the keys of a JWK set, which are not fetched: for `fuzz/`. `None` for a
+    /// set without a usable key.
+    #[cfg(any(fuzzing, test))]
+    pub fn with_keys(authority: Authority, jwks: &[u8]) -> Option<Self> {
+        let issuer = authority.as_str().to_owned();
+        let source = KeySource { issuer, jwks_uri: None, ca_pem: None, named: Named::IfAtAll };
+        let keys = IssuerKeys::of_document(source, jwks)?;
+        Some(Self { keys: HashMap::from([(authority, keys)]) })
+    }
+
     /// Verifies a token of one of the `accepted` authorities. Waits for the network at most 10 s,
     /// and only when the authority's keys are older than 5 minutes or lack the token's.
     ///

@@ -4,20 +4,45 @@ import base64
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 import independent
-from forge import encode
-
-# Symmetric keys, too.
-OPTIONS = ("--config", str(Path(__file__).with_name("symmetric.toml")))
+from forge import decode, encode, header_and_claims
+from issuer import Issuer
+from strongroom import Strongroom
 
 TRADITIONAL = serialization.PrivateFormat.TraditionalOpenSSL
 PKCS8 = serialization.PrivateFormat.PKCS8
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """An attestation service."""
+    authority = Issuer(tmp_path_factory.mktemp("authority"))
+    yield authority
+    authority.close()
+
+
+@pytest.fixture(scope="module")
+def server(authority, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("strongroom")
+    config = folder / "strongroom.toml"
+    config.write_text(
+        "[keys]\nsymmetric_in_vaults = true\n\n[[attestation_authority]]\n"
+        f'url = "{authority.url}"\nca_file = "{authority.ca_file}"\n'
+    )
+    server = Strongroom(folder, "--config", str(config))
+    try:
+        server.start()
+        with server.environment():
+            yield server
+        server.stop()
+    finally:
+        if server.process is not None:
+            server.kill()
 
 
 def run(server, *words, value=b""):
@@ -311,6 +336,40 @@ def test_release_policies(server, name, tmp_path):
     assert "other.example" in changed["releasePolicy"]["encodedPolicy"]
     refused(server, 2, "create", name, "--policy", '{"anyOf"')
     refused(server, 3, "create", name, "--policy", tmp_path / "nowhere.json")
+
+
+def unwrapped(private, key_hsm, hash_):
+    """CKM_RSA_AES_KEY_WRAP: an AES key under RSA-OAEP, then the key in PKCS#8 under that."""
+    ciphertext = decode(json.loads(decode(key_hsm))["ciphertext"])
+    length = private.key_size // 8
+    oaep = padding.OAEP(padding.MGF1(hash_), hash_, None)
+    wrapping = private.decrypt(ciphertext[:length], oaep)
+    inner = independent.aes_unwrap(wrapping, "CKM_AES_KEY_WRAP_PAD", ciphertext[length:])
+    return serialization.load_der_private_key(inner, None)
+
+
+@pytest.mark.parametrize("algorithm, hash_", [
+    ("CKM_RSA_AES_KEY_WRAP", hashes.SHA1()), ("RSA_AES_KEY_WRAP_384", hashes.SHA384())])
+def test_release(server, authority, name, tmp_path, algorithm, hash_):
+    policy = {"version": "1.0.0", "anyOf": [
+        {"authority": authority.url, "allOf": [{"claim": "debuggable", "equals": "no"}]}]}
+    made = shown(server, "create", name, "--kty", "EC", "--exportable", "--policy",
+                 json.dumps(policy))
+    environment = rsa.generate_private_key(65537, 2048)
+    numbers = environment.public_key().public_numbers()
+    jwk = {"kty": "RSA", "kid": "env", "use": "enc", "e": encode(independent.octets(numbers.e)),
+           "n": encode(independent.octets(numbers.n))}
+    claims = {"x-ms-runtime": {"keys": [jwk]}, "nonce": "fresh"}
+    file = tmp_path / "token.jwt"
+    file.write_text(authority.token(**claims, debuggable="no") + "\n")
+    words = ["release", name, "--nonce", "fresh", "--algorithm", algorithm.lower()]
+    released = shown(server, *words, "--file", file)["value"]
+    key = header_and_claims(released)[1]["response"]["key"]["key"]
+    private = unwrapped(environment, key["key_hsm"], hash_)
+    assert private.public_key() == public_key(made)
+    assert shown(server, *words, value=file.read_bytes())["value"]
+    refused(server, 4, *words, value=authority.token(**claims, debuggable="yes"))
+    refused(server, 4, *words, value="a.b.c")
 
 
 def test_bring_your_own_key(server, name, tmp_path):

@@ -102,6 +102,18 @@ impl IssuerKeys {
         Self { source, outgoing, keys: ArcSwapOption::empty(), last_attempt: Mutex::new(None) }
     }
 
+    /// As if `jwks` had just been fetched.
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn of_document(source: KeySource, jwks: &[u8]) -> Option<Self> {
+        let set = KeySet { keys: parse_keys(jwks).ok()?, fetched: Instant::now() };
+        Some(Self {
+            source,
+            outgoing: Arc::new(OutgoingRules::new(Vec::new())),
+            keys: ArcSwapOption::from_pointee(set),
+            last_attempt: Mutex::new(Some(Instant::now())),
+        })
+    }
+
     /// The key of a `kid`, if it may be used with the algorithm.
     pub(crate) async fn find(
         &self,

@@ -366,8 +366,8 @@ impl<S: Store> Ops<S> {
         }
         match algorithm.digest_bytes() {
             Some(bytes) if bytes != digest.len() => Err(OpError::Invalid(format!(
-                "Invalid length of '{}': {} bytes. {algorithm} requires {bytes} bytes, encoded with \
-                 base64url.",
+                "Invalid length of '{}': {} bytes. {algorithm} requires {bytes} bytes, encoded \
+                 with base64url.",
                 member,
                 digest.len()
             ))),

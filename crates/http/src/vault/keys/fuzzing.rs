@@ -4,7 +4,9 @@
 use http::Method;
 use serde::de::DeserializeOwned;
 use strongroom_model::keys::MAX_TAG_CHARS;
-use strongroom_model::{AkpAlgorithm, KeySpec, KeyType, ObjectName, RotationRules, Version};
+use strongroom_model::{
+    AkpAlgorithm, KeySpec, KeyType, ObjectName, Operation, RotationRules, Version,
+};
 use strongroom_ops::release::{KeyEncryption, ReleaseKey};
 use strongroom_ops::{Ciphertext, CreateKey, ImportKey, Plaintext, Sign, UpdateKey, Verify};
 use strongroom_wire::{keys as wire, rotation};
@@ -16,8 +18,6 @@ use crate::vault::api_version::ApiVersion;
 use crate::vault::objects::tags;
 use crate::vault::problem::Problem;
 use crate::vault::route;
-
-pub use crate::vault::route::Route;
 
 /// What a client is told instead of an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -167,13 +167,17 @@ pub fn rotation_policy(body: &[u8]) -> Result<RotationRules, Refusal> {
     Ok(rules(&sent)?)
 }
 
-/// The operation of a method and a path in the version that a query string names.
-pub fn route(method: &[u8], path: &str, query: &str) -> Result<Route, Refusal> {
+/// What a method and a path are about, in the version that a query string names.
+pub fn route(
+    method: &[u8],
+    path: &str,
+    query: &str,
+) -> Result<(Operation, Option<ObjectName>, Option<Version>), Refusal> {
     let method = Method::from_bytes(method).map_err(|_| Problem::MethodNotAllowed)?;
     let query = Query::parse(Some(query));
     let route = route::parse(&method, path)?;
     ApiVersion::parse(query.get("api-version"))?.check(route.operation)?;
-    Ok(route)
+    Ok((route.operation, route.name, route.version))
 }
 
 /// The first value of a parameter of a query string.
