@@ -13,19 +13,22 @@ use strongroom_model::release::Grammar;
 use strongroom_model::{KeySpec, ReleasePolicy, Tags};
 use strongroom_ops::{Ciphertext, CreateKey, Plaintext, Sign, UpdateKey, Verify};
 
-/// The newest, the most used, one without releases and the oldest.
-const VERSIONS: [&str; 4] = [NEWEST, "7.4", "7.2", "2015-06-01"];
+/// One with releases, one without, and the oldest.
+const OLDER: [&str; 3] = ["7.4", "7.2", "2015-06-01"];
 
 fuzz_target!(|body: &[u8]| {
-    for version in VERSIONS {
+    for version in OLDER {
         admitted(fuzzing::create(version, body), create);
         admitted(fuzzing::update(version, body), update);
-        let is_newest = version == NEWEST;
-        admitted(fuzzing::encrypt(version, body), |sent| drop(is_newest.then(|| encrypt(&sent))));
-        admitted(fuzzing::decrypt(version, body), |sent| drop(is_newest.then(|| decrypt(&sent))));
-        admitted(fuzzing::sign(version, body), |sent| drop(is_newest.then(|| sign(&sent))));
-        admitted(fuzzing::verify(version, body), |sent| drop(is_newest.then(|| verify(&sent))));
+        admitted(fuzzing::encrypt(version, body), drop);
+        admitted(fuzzing::sign(version, body), drop);
     }
+    admitted(fuzzing::create(NEWEST, body), create);
+    admitted(fuzzing::update(NEWEST, body), update);
+    admitted(fuzzing::encrypt(NEWEST, body), |sent| encrypt(&sent));
+    admitted(fuzzing::decrypt(NEWEST, body), |sent| decrypt(&sent));
+    admitted(fuzzing::sign(NEWEST, body), |sent| sign(&sent));
+    admitted(fuzzing::verify(NEWEST, body), |sent| verify(&sent));
     admitted(fuzzing::release(body), drop);
     admitted(fuzzing::rotation_policy(body), drop);
 });

@@ -28,8 +28,7 @@ fuzz_target!(|data: &[u8]| {
         let (Some(action), after, before) = (words.next(), words.next(), words.next()) else {
             return;
         };
-        let (time_after_create, time_before_expiry) =
-            (after.and_then(sent), before.and_then(sent));
+        let (time_after_create, time_before_expiry) = (after.and_then(sent), before.and_then(sent));
         actions.push(LifetimeActionParameters { action, time_after_create, time_before_expiry });
     }
     let parsed = RotationRules::parse(expiry_time, &actions);

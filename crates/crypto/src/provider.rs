@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use strongroom_model::{EncryptionAlgorithm, KeySpec, PublicKey, SignatureAlgorithm};
 
-use crate::{CryptoError, SecretBytes};
+use crate::{CryptoError, SecretBytes, public};
 
 /// Where a private-key operation may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +168,9 @@ pub struct Ciphertext<'a> {
 /// Wrapping is encrypting, and unwrapping decrypting, with the algorithms that
 /// [`EncryptionAlgorithm`] says so of.
 pub trait PrivateKey: Send + Sync {
+    /// Its public half.
+    fn public(&self) -> &PublicKey;
+
     /// Signs a digest of [`SignatureAlgorithm::digest_bytes`]; RSNULL signs what fits the
     /// modulus less 11 bytes, ML-DSA a whole message (FIPS 204, pure, empty context).
     ///
@@ -186,7 +189,9 @@ pub trait PrivateKey: Send + Sync {
         algorithm: SignatureAlgorithm,
         digest: &[u8],
         signature: &[u8],
-    ) -> Result<bool, CryptoError>;
+    ) -> Result<bool, CryptoError> {
+        public::verify(self.public(), algorithm, digest, signature)
+    }
 
     /// Encrypts or wraps under a symmetric key. `iv` is for CBC alone.
     ///
@@ -201,7 +206,10 @@ pub trait PrivateKey: Send + Sync {
         plaintext: &[u8],
         iv: Option<&[u8]>,
         aad: Option<&[u8]>,
-    ) -> Result<Encrypted, CryptoError>;
+    ) -> Result<Encrypted, CryptoError> {
+        let _ = (algorithm, plaintext, iv, aad);
+        Err(CryptoError::Algorithm)
+    }
 
     /// Decrypts or unwraps.
     ///
@@ -213,7 +221,10 @@ pub trait PrivateKey: Send + Sync {
         &self,
         algorithm: EncryptionAlgorithm,
         ciphertext: Ciphertext<'_>,
-    ) -> Result<SecretBytes, CryptoError>;
+    ) -> Result<SecretBytes, CryptoError> {
+        let _ = (algorithm, ciphertext);
+        Err(CryptoError::Algorithm)
+    }
 
     /// The private key for a release: PKCS#8 DER, or the bytes of a symmetric key.
     ///

@@ -3,7 +3,7 @@
 use strongroom_authz::Authorized;
 use strongroom_model::{KeyType, Operation, PublicKey, VaultId};
 use strongroom_store::Store;
-use strongroom_work::{Busy, Throttled, Transaction, WorkError};
+use strongroom_work::{Busy, GeneratorStats, PoolStats, Throttled, Transaction, WorkError};
 
 use crate::{OpError, Ops};
 
@@ -64,6 +64,16 @@ impl<S: Store> Ops<S> {
     /// something.
     pub fn saturations(&self) -> Vec<(VaultId, u8)> {
         self.work.limits.saturations(self.clock.now_ms())
+    }
+
+    /// What the pool for private-key work has done and has to do.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.work.pool.stats()
+    }
+
+    /// What the generators of keys have done and have to do.
+    pub fn generator_stats(&self) -> GeneratorStats {
+        self.work.generators.stats()
     }
 
     fn charge(&self, authorized: &Authorized, transaction: Transaction) -> Result<(), OpError> {

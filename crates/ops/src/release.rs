@@ -91,6 +91,12 @@ pub enum ReleaseRefusal {
          {0} is not among those that this service's operator has configured."
     )]
     UnknownAuthority(String),
+    /// The operator configured no authority at all. 403 `Forbidden`, inner code `AccessDenied`.
+    #[error(
+        "Target environment attestation statement cannot be verified: this service's operator has \
+         configured no attestation authority."
+    )]
+    NoAuthority,
     /// The token does not satisfy the policy. 403 `Forbidden`, inner code `AccessDenied`.
     #[error("Target environment attestation does not meet key release policy requirements.")]
     PolicyNotMet,
@@ -171,7 +177,7 @@ impl ReleasedView {
 
 impl<S: Store> Ops<S> {
     /// `POST /keys/{name}/{version}/release`: the private key, wrapped for the environment that
-    /// the token speaks of.
+    /// the token speaks of. Without a `release`, as where no authority is configured, to nobody.
     ///
     /// # Errors
     /// [`OpError::Invalid`] for a nonce beyond [`MAX_NONCE_BYTES`], [`OpError::NotFound`],
@@ -179,7 +185,7 @@ impl<S: Store> Ops<S> {
     /// the service cannot.
     pub async fn release_key(
         &self,
-        release: &Release,
+        release: Option<&Release>,
         admitted: Admitted<ReleaseKey>,
         call: &mut Call,
     ) -> Result<ReleasedView, OpError> {
@@ -196,6 +202,10 @@ impl<S: Store> Ops<S> {
             let (kind, verb, why) = (Kind::Key, "release", Unusable::Disabled);
             return Err(OpError::NotUsable { kind, verb, why });
         }
+        let Some(release) = release else {
+            call.set_property("releaseRefused", "no attestation authority is configured".into());
+            return Err(ReleaseRefusal::NoAuthority.into());
+        };
         // Releases are charged as creations are: see the service's limits.
         self.charge_creation(&authorized, record.listing.key_type)?;
         let approval = approve(&*release.verifier, &record.listing, &request, call).await?;

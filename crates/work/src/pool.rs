@@ -16,7 +16,7 @@ use crate::thread::{processor_nanos, spawn_all};
 const CROWD: usize = 4;
 
 /// How much work a thread does before it hands its outcomes over, in nanoseconds.
-const HOLD: u64 = 500_000;
+const HOLD: u64 = 2_000_000;
 
 /// How a pool is made.
 pub(crate) struct Shape {

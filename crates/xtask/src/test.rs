@@ -6,6 +6,7 @@
 
 mod compat;
 mod counts;
+mod fuzz;
 mod names;
 mod project;
 mod step;
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     /// Run this step alone; `--only list` prints their names.
     #[arg(long, value_name = "STEP")]
     only: Option<String>,
-    /// Run the long versions of the tests too.
+    /// Run the long versions of the tests too, and the steps that take long.
     #[arg(long)]
     deep: bool,
 }
@@ -45,15 +46,21 @@ const STEPS: &[(&str, Run)] = &[
     ("rust", compat::rust),
 ];
 
+/// What only `--deep` runs; elsewhere it is not even skipped.
+const DEEP_STEPS: &[(&str, Run)] = &[("fuzz", fuzz::fuzz)];
+
 /// Runs the steps and ends with `N passed, N failed`; true when nothing failed.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> bool {
+    let deep_steps = if arguments.deep { DEEP_STEPS } else { &[] };
     let chosen: Vec<_> = STEPS
         .iter()
+        .chain(deep_steps)
         .filter(|(name, _)| arguments.only.as_deref().is_none_or(|only| only == *name))
         .collect();
     if chosen.is_empty() {
-        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
-        println!("steps: {}", names.join(", "));
+        let names = |steps: &[(&'static str, Run)]| steps.iter().map(|(name, _)| *name).collect();
+        let (names, deep): (Vec<&str>, Vec<&str>) = (names(STEPS), names(DEEP_STEPS));
+        println!("steps: {}; with --deep: {}", names.join(", "), deep.join(", "));
         return false;
     }
     let place = Place::new(root, arguments.deep);

@@ -4,9 +4,9 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
     ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _,
 };
-use strongroom_model::{Curve, EncryptionAlgorithm, PublicKey, SignatureAlgorithm};
+use strongroom_model::{Curve, PublicKey, SignatureAlgorithm};
 
-use crate::provider::{Ciphertext, Encrypted, KeyMaterial, PrivateKey};
+use crate::provider::{KeyMaterial, PrivateKey};
 use crate::software::secp256k1;
 use crate::{CryptoError, SecretBytes, digest, public};
 
@@ -99,6 +99,10 @@ pub(super) struct EcKey {
 }
 
 impl PrivateKey for EcKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
         if !self.public.signs_with(algorithm) {
             return Err(CryptoError::Algorithm);
@@ -106,33 +110,6 @@ impl PrivateKey for EcKey {
         let digest = digest::import(algorithm, digest)?;
         let signature = self.key.sign_digest(&digest).map_err(|_| CryptoError::Internal)?;
         Ok(signature.as_ref().to_vec())
-    }
-
-    fn verify(
-        &self,
-        algorithm: SignatureAlgorithm,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, CryptoError> {
-        public::verify(&self.public, algorithm, digest, signature)
-    }
-
-    fn encrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _plaintext: &[u8],
-        _iv: Option<&[u8]>,
-        _aad: Option<&[u8]>,
-    ) -> Result<Encrypted, CryptoError> {
-        Err(CryptoError::Algorithm)
-    }
-
-    fn decrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _ciphertext: Ciphertext<'_>,
-    ) -> Result<SecretBytes, CryptoError> {
-        Err(CryptoError::Algorithm)
     }
 
     fn export(&self) -> Result<SecretBytes, CryptoError> {

@@ -5,10 +5,10 @@ use aws_lc_rs::signature::{
     PqdsaSigningAlgorithm,
 };
 use pkcs8::PrivateKeyInfoRef;
-use strongroom_model::{AkpAlgorithm, EncryptionAlgorithm, PublicKey, SignatureAlgorithm};
+use strongroom_model::{AkpAlgorithm, PublicKey, SignatureAlgorithm};
 
-use crate::provider::{Ciphertext, Encrypted, KeyMaterial, PrivateKey};
-use crate::{CryptoError, SecretBytes, public, random};
+use crate::provider::{KeyMaterial, PrivateKey};
+use crate::{CryptoError, SecretBytes, random};
 
 /// The length of a seed, in bytes.
 const SEED_BYTES: usize = 32;
@@ -73,6 +73,10 @@ pub(super) struct MlDsaKey {
 }
 
 impl PrivateKey for MlDsaKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         if !self.public.signs_with(algorithm) {
             return Err(CryptoError::Algorithm);
@@ -81,33 +85,6 @@ impl PrivateKey for MlDsaKey {
         let len = self.key.sign(message, &mut signature).map_err(|_| CryptoError::Internal)?;
         signature.truncate(len);
         Ok(signature)
-    }
-
-    fn verify(
-        &self,
-        algorithm: SignatureAlgorithm,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, CryptoError> {
-        public::verify(&self.public, algorithm, message, signature)
-    }
-
-    fn encrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _plaintext: &[u8],
-        _iv: Option<&[u8]>,
-        _aad: Option<&[u8]>,
-    ) -> Result<Encrypted, CryptoError> {
-        Err(CryptoError::Algorithm)
-    }
-
-    fn decrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _ciphertext: Ciphertext<'_>,
-    ) -> Result<SecretBytes, CryptoError> {
-        Err(CryptoError::Algorithm)
     }
 
     fn export(&self) -> Result<SecretBytes, CryptoError> {

@@ -113,6 +113,10 @@ impl OctKey {
 }
 
 impl PrivateKey for OctKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
         Ok(self.tag(algorithm, digest)?.as_ref().to_vec())
     }

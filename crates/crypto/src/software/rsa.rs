@@ -14,10 +14,10 @@ use aws_lc_rs::signature::{
 use strongroom_model::keys::DEFAULT_EXPONENT;
 use strongroom_model::{EncryptionAlgorithm, PublicKey, SignatureAlgorithm};
 
-use crate::provider::{Ciphertext, Encrypted, KeyMaterial, PrivateKey};
+use crate::provider::{Ciphertext, KeyMaterial, PrivateKey};
 use crate::public::rsa::{check_raw_length, oaep};
 use crate::rsa_aes_key_wrap::OaepHash;
-use crate::{CryptoError, SecretBytes, digest, ffi, public};
+use crate::{CryptoError, SecretBytes, digest, ffi};
 
 /// The longest public exponent that the library takes, in bytes.
 const MAX_EXPONENT_BYTES: usize = 4;
@@ -204,30 +204,15 @@ impl RsaKey {
 }
 
 impl PrivateKey for RsaKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
         if algorithm == SignatureAlgorithm::Rsnull {
             return self.sign_raw(digest);
         }
         sign_digest(&self.signing, algorithm, digest)
-    }
-
-    fn verify(
-        &self,
-        algorithm: SignatureAlgorithm,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, CryptoError> {
-        public::verify(&self.public, algorithm, digest, signature)
-    }
-
-    fn encrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _plaintext: &[u8],
-        _iv: Option<&[u8]>,
-        _aad: Option<&[u8]>,
-    ) -> Result<Encrypted, CryptoError> {
-        Err(CryptoError::Algorithm)
     }
 
     /// The library looks at padding in constant time, and gives one error for all that can be

@@ -4,11 +4,11 @@
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 use k256::ecdsa::{Signature, SigningKey};
 use pkcs8::{DecodePrivateKey, EncodePrivateKey};
-use strongroom_model::{Curve, EncryptionAlgorithm, PublicKey, SignatureAlgorithm};
+use strongroom_model::{Curve, PublicKey, SignatureAlgorithm};
 
-use crate::provider::{Ciphertext, Encrypted, KeyMaterial, PrivateKey};
+use crate::provider::{KeyMaterial, PrivateKey};
 use crate::software::ec::public_half;
-use crate::{CryptoError, SecretBytes, public, random};
+use crate::{CryptoError, SecretBytes, random};
 
 /// How often a scalar is drawn. One is out of range with a probability of 2^-127.
 const DRAWS: usize = 4;
@@ -72,6 +72,10 @@ pub(super) struct EcKey {
 }
 
 impl PrivateKey for EcKey {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     /// The nonce is derived from key and digest (RFC 6979); `s` is in the lower half of its range.
     fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
         if algorithm != SignatureAlgorithm::Es256k {
@@ -83,33 +87,6 @@ impl PrivateKey for EcKey {
         let signature: Signature =
             self.key.sign_prehash(digest).map_err(|_| CryptoError::Internal)?;
         Ok(signature.to_bytes().to_vec())
-    }
-
-    fn verify(
-        &self,
-        algorithm: SignatureAlgorithm,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, CryptoError> {
-        public::verify(&self.public, algorithm, digest, signature)
-    }
-
-    fn encrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _plaintext: &[u8],
-        _iv: Option<&[u8]>,
-        _aad: Option<&[u8]>,
-    ) -> Result<Encrypted, CryptoError> {
-        Err(CryptoError::Algorithm)
-    }
-
-    fn decrypt(
-        &self,
-        _algorithm: EncryptionAlgorithm,
-        _ciphertext: Ciphertext<'_>,
-    ) -> Result<SecretBytes, CryptoError> {
-        Err(CryptoError::Algorithm)
     }
 
     fn export(&self) -> Result<SecretBytes, CryptoError> {

@@ -37,6 +37,10 @@ impl KeyProvider for Keys {
 }
 
 impl PrivateKey for Key {
+    fn public(&self) -> &PublicKey {
+        self.0.public()
+    }
+
     fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
         self.0.sign(algorithm, &vec![0; digest.len()])
     }

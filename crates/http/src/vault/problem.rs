@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 use strongroom_authn::TokenFault;
 use strongroom_authz::Denied;
-use strongroom_model::{Kind, ModelError, Operation, VaultResource};
+use strongroom_model::{Kind, ModelError, VaultResource};
 use strongroom_ops::release::ReleaseRefusal;
 use strongroom_ops::{OpError, Unusable};
 
@@ -32,8 +32,6 @@ pub(crate) enum Problem {
     NoRoute,
     /// No operation of this method at this path.
     MethodNotAllowed,
-    /// An operation of the real service that this release does not offer.
-    NotOffered(Operation),
     /// A type of key that the service, or the api-version, does not know.
     KeyType(String),
     /// Something the client sent breaks the rules.
@@ -152,11 +150,6 @@ impl Problem {
                 "MethodNotAllowed",
                 "The requested resource does not support this HTTP method.",
             ),
-            Self::NotOffered(operation) => answer(
-                StatusCode::BAD_REQUEST,
-                "NotSupported",
-                format!("This release does not offer the operation {operation:?}."),
-            ),
             Self::KeyType(name) => {
                 bad(format!("Invalid kty value: {name}")).inner("KeyTypeNotSupported")
             }
@@ -263,6 +256,7 @@ fn release_answer(refusal: &ReleaseRefusal) -> ErrorAnswer {
         ReleaseRefusal::NotExportable | ReleaseRefusal::NoRecipient => bad(refusal.to_string()),
         ReleaseRefusal::Unverified
         | ReleaseRefusal::UnknownAuthority(_)
+        | ReleaseRefusal::NoAuthority
         | ReleaseRefusal::PolicyNotMet => forbidden(refusal.to_string()).inner("AccessDenied"),
     }
 }

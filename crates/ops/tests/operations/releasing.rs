@@ -166,7 +166,7 @@ impl Site {
     ) -> (Result<ReleasedView, OpError>, Vec<(String, String)>) {
         let request = self.node.admit(&self.vault, request);
         let mut call = self.node.call();
-        let answer = self.node.ops.release_key(&self.release, request, &mut call).await;
+        let answer = self.node.ops.release_key(Some(&self.release), request, &mut call).await;
         (answer, call.close(200, None).properties)
     }
 
@@ -421,6 +421,21 @@ async fn an_authority_that_is_not_configured_is_named() {
     assert!(reason.contains("https://attest.example"), "{reason}");
     let other = site.request(site.token(&site.claims()));
     assert_eq!(site.refused(other).await.0, ReleaseRefusal::Unverified);
+}
+
+#[tokio::test]
+async fn without_a_configured_authority_nothing_is_released() {
+    let site = Site::new().await;
+    site.exportable(KeySpec::Ec(Curve::P256)).await;
+    let request = site.node.admit(&site.vault, site.request(site.token(&site.claims())));
+    let mut call = site.node.call();
+    let refused = site.node.ops.release_key(None, request, &mut call).await.err();
+    assert!(
+        matches!(refused, Some(OpError::Release(ReleaseRefusal::NoAuthority))),
+        "{refused:?}"
+    );
+    let why = ("releaseRefused".into(), "no attestation authority is configured".into());
+    assert_eq!(call.close(403, None).properties, [why]);
 }
 
 #[tokio::test]

@@ -134,8 +134,27 @@ impl Node {
         let trouble = self.store.stats().trouble.is_some();
         gauge!("strongroom_store_trouble").set(f64::from(u8::from(trouble)));
         gauge!("strongroom_clock_paused").set(f64::from(u8::from(self.clock.is_paused())));
+        self.publish_work();
         self.publish_saturation();
         gauge!("strongroom_directory_revision").set(self.directory.current().revision().0 as f64);
+    }
+
+    /// What waits for the pools of keys, what they refused, and the stock.
+    #[allow(clippy::cast_precision_loss)] // Gauges are floating-point numbers.
+    fn publish_work(&self) {
+        let generators = self.ops.generator_stats();
+        for (pool, stats) in [("sign", self.ops.pool_stats()), ("generate", generators.pool)] {
+            gauge!("strongroom_work_queued", "pool" => pool).set(stats.queued as f64);
+            gauge!("strongroom_work_running", "pool" => pool).set(stats.running as f64);
+            gauge!("strongroom_work_done", "pool" => pool).set(stats.done as f64);
+            gauge!("strongroom_work_refused", "pool" => pool).set(stats.refused as f64);
+            gauge!("strongroom_work_busy_seconds", "pool" => pool)
+                .set(stats.busy_nanos as f64 / 1e9);
+        }
+        for level in generators.stock {
+            let bits = level.bits.to_string();
+            gauge!("strongroom_key_stock", "bits" => bits).set(level.held as f64);
+        }
     }
 
     /// How much of its limit each vault has used in these 10 s, in per cent.

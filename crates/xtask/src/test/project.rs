@@ -8,16 +8,19 @@ use std::process::Command;
 use super::cargo;
 use super::compat::RUST_MANIFEST;
 use super::counts::Counts;
+use super::fuzz;
 use super::step::{Outcome, Place};
 use super::tools;
 
 pub(super) fn format(place: &Place) -> Outcome {
     let ours = cargo(place, &["fmt", "--all", "--", "--check", "-l"]);
-    let compat = cargo(place, &["fmt", "--manifest-path", RUST_MANIFEST, "--", "--check", "-l"]);
+    let other =
+        |manifest| cargo(place, &["fmt", "--manifest-path", manifest, "--", "--check", "-l"]);
     let check = |mut command: Command| {
         place.succeed(&mut command).map_err(|files| format!("run `cargo fmt --all`:\n{files}"))
     };
-    Outcome::of(check(ours).and_then(|()| check(compat)))
+    let others = [RUST_MANIFEST, fuzz::MANIFEST].map(other);
+    Outcome::of([ours].into_iter().chain(others).try_for_each(check))
 }
 
 pub(super) fn tidy(place: &Place) -> Outcome {

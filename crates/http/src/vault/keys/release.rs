@@ -2,7 +2,7 @@
 
 use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
-use strongroom_model::{Kind, ObjectName, Operation, Version};
+use strongroom_model::{Kind, ObjectName, Version};
 use strongroom_ops::Call;
 use strongroom_ops::release::{KeyEncryption, ReleaseKey, SecureUnwrapKey, SecureWrapKey};
 use strongroom_store::Store;
@@ -22,8 +22,6 @@ pub(crate) async fn release<S: Store>(
     body: Incoming,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let not_offered = || Problem::NotOffered(Operation::ReleaseKey);
-    let release = exchange.service.release().ok_or_else(not_offered)?;
     let sent: wire::KeyReleaseParameters = parse(body, BODY_LIMIT).await?;
     let enc = sent.enc.as_deref().map(KeyEncryption::parse).transpose()?.unwrap_or_default();
     // The signed answer repeats the identifier as it was asked for.
@@ -31,7 +29,7 @@ pub(crate) async fn release<S: Store>(
     let target = required("target", sent.target)?;
     let request = ReleaseKey { name, version, target, nonce: sent.nonce, enc };
     let request = admit(authorized, request)?;
-    let view = exchange.ops().release_key(release, request, call).await?;
+    let view = exchange.ops().release_key(exchange.service.release(), request, call).await?;
     let bundle = super::key_bundle(exchange, &view.name, &view.record, view.soft_delete);
     let version = exchange.api_version.as_str();
     let value = exchange.ops().sign_released(&view, version, &kid, &bundle).await?;

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Makes corpus/ anew, with pyca/cryptography: an implementation other than ours.
+
+The keys are those that OpenSSL made for the tests of crates/crypto.
+"""
+
+import base64
+import json
+import pathlib
+import struct
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
+
+HERE = pathlib.Path(__file__).parent
+KEYS = HERE / "../crates/crypto/tests/software/keys"
+EXAMPLES = HERE / "../tests/compat/spec-examples"
+CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521", "secp256k1": "P-256K"}
+VERSION = "4387e9f3d6e14c459867679a90fd0f79"
+NOW = 1_767_225_600
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def write(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data if isinstance(data, bytes) else compact(data))
+
+
+def der(name):
+    return (KEYS / f"{name}.der").read_bytes()
+
+
+def load(name):
+    return serialization.load_der_private_key(der(name), None)
+
+
+def jwk(key):
+    numbers = key.private_numbers()
+    public = numbers.public_numbers
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        size = (key.curve.key_size + 7) // 8
+        values = {"x": public.x, "y": public.y, "d": numbers.private_value}
+        named = {name: b64(value.to_bytes(size, "big")) for name, value in values.items()}
+        return {"kty": "EC", "crv": CURVES[key.curve.name], **named}
+    values = {"n": public.n, "e": public.e, "d": numbers.d, "p": numbers.p, "q": numbers.q,
+              "dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
+    octets = lambda value: b64(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    return {"kty": "RSA", **{name: octets(value) for name, value in values.items()}}
+
+
+def example(operation):
+    sent = json.loads((EXAMPLES / f"{operation}-example.json").read_text())["parameters"]
+    return next(body for body in sent.values() if isinstance(body, dict))
+
+
+POLICY = {"version": "1.0.0", "anyOf": [{
+    "authority": "https://attest.example",
+    "allOf": [
+        {"claim": "x-ms-isolation-tee.x-ms-attestation-type", "equals": "sevsnpvm"},
+        {"anyOf": [{"claim": "svn", "equals": 2}, {"claim": "debug", "equals": False}]},
+    ]}]}
+CLAIMS = {"iss": "https://attest.example", "iat": NOW, "exp": NOW + 3600, "svn": 2,
+          "x-ms-isolation-tee": {"x-ms-attestation-type": "sevsnpvm"}}
+
+
+def blob(target):
+    """As "Bring your own key specification" describes it."""
+    aes_key = bytes(range(32))
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    carrier = load("rsa-2048").public_key().encrypt(aes_key, oaep)
+    wrapped = carrier + aes_key_wrap_with_padding(aes_key, target)
+    header = {"kid": f"https://v.vault.azure.net/keys/kek/{VERSION}", "alg": "dir",
+              "enc": "CKM_RSA_AES_KEY_WRAP"}
+    return {"schema_version": "1.0.0", "header": header, "ciphertext": b64(wrapped),
+            "generator": "seeds"}
+
+
+def jwk_import():
+    write("jwk_import", "example", example("ImportKey"))
+    for name in ["rsa-2048-e3", "rsa-1024", "p256", "p384", "p521", "p256k"]:
+        write("jwk_import", name, {"key": jwk(load(name))})
+    for length in [16, 24, 32]:
+        write("jwk_import", f"oct-{length}", {"key": {"kty": "oct", "k": b64(bytes(length))}})
+    released = {"contentType": "application/json; charset=utf-8", "data": b64(compact(POLICY))}
+    write("jwk_import", "everything", {
+        "Hsm": True, "key": {**jwk(load("p256")), "key_ops": ["sign", "verify", "export"]},
+        "attributes": {"enabled": True, "nbf": 0, "exp": NOW, "exportable": True},
+        "tags": {"a": "b"}, "release_policy": {**released, "immutable": True}})
+    write("jwk_import", "key_hsm", {
+        "key": {"kty": "RSA-HSM", "key_hsm": b64(compact(blob(der("p256"))))}})
+    write("jwk_import", "swapped", bytes([0, 3, 8, 4, 5, 8, 6]))
+    for key in range(6):
+        write("jwk_import", f"whole-{key}", bytes([key]))
+        write("jwk_import", f"zeros-{key}", bytes([key, 2, 1, 1, 0, 1, 2]))
+        write("jwk_import", f"others-{key}", bytes([key, 2, 5, 0, 8, 5, 0]))
+
+
+def byok_blob():
+    for name in ["rsa-2048", "p256", "p256k"]:
+        write("byok_blob", f"blob-{name}", blob(der(name)))
+    for name in ["rsa-2048-e3", "rsa-2048-pkcs1", "rsa-2048-three-primes", "rsa-1024",
+                 "rsa-pss-2048", "p256", "p256-sec1", "p256-without-point", "p256-explicit", "p384",
+                 "p521", "p521-sec1", "p256k", "p256k-without-point", "ed25519"]:
+        write("byok_blob", name, der(name))
+    # Seeds of ML-DSA (RFC 9881): [0] of 32 bytes.
+    for last, name in [(17, "44"), (18, "65"), (19, "87")]:
+        oid = bytes.fromhex("0609608648016503040300")[:-1] + bytes([last])
+        inner = b"\x80\x20" + bytes(32)
+        body = b"\x02\x01\x00\x30" + bytes([len(oid)]) + oid + b"\x04" + bytes([len(inner)]) + inner
+        write("byok_blob", f"ml-dsa-{name}", b"\x30" + bytes([len(body)]) + body)
+    for length in [16, 24, 32]:
+        wrapped = aes_key_wrap_with_padding(b"\x01" * length, der("p256"))
+        write("byok_blob", f"carried-{length}", b"C" + bytes([length]) + wrapped)
+    write("byok_blob", "carried-nothing", b"C\x20")
+
+
+def release_policy():
+    write("release_policy", "met", compact(POLICY) + b"\0" + compact(CLAIMS))
+    older = {"anyOf": [{"authority": "https://Attest.example:443/a/", "anyOf": [
+        {"claim": "sdk-test", "condition": "equals", "value": "true"}]}]}
+    write("release_policy", "older", compact(older) + b"\0" + compact({"sdk-test": True}))
+    number = lambda value: {"claim": "n", "equals": value}
+    numbers = {"version": "1.0", "anyOf": [
+        {"authority": "https://a", "allOf": [number(1.5), number(-1), number(2**64 - 1)]},
+        {"authority": "https://b", "anyOf": [{"allOf": [{"anyOf": [number(1e20)]}]}]}]}
+    write("release_policy", "numbers", compact(numbers) + b"\0" + compact({"n": 1.5}))
+
+
+def token(header, claims):
+    signed = f"{b64(header)}.{b64(claims)}"
+    signature = load("rsa-2048").sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{signed}.{b64(signature)}".encode()
+
+
+def attestation_token():
+    header = compact({"alg": "RS256", "typ": "JWT", "kid": "x"})
+    public = jwk(load("rsa-2048-e3"))
+    key = {"kty": "RSA", "kid": "k", "n": public["n"], "e": public["e"]}
+    runtime = {"keys": [{**key, "use": "enc"}]}
+    of = lambda **more: compact({**CLAIMS, **more})
+    write("attestation_token", "genuine", token(header, of()))
+    for name, claims in {
+        "runtime": of(**{"x-ms-runtime": runtime}),
+        "key_ops": of(**{"x-ms-runtime": {"keys": [{**key, "key_ops": ["encrypt"]}]}}),
+        "held": of(**{"maa-ehd": b64(compact(runtime))}),
+        "times": of(nbf=NOW, exp=NOW + 0.5),
+        "expired": of(exp=NOW - 3600),
+    }.items():
+        write("attestation_token", name, header + b"\0" + claims)
+    signing = {**jwk(load("rsa-2048")), "kid": "x", "alg": "RS256", "use": "sig"}
+    curve = {name: value for name, value in jwk(load("p256")).items() if name != "d"}
+    public = {name: signing[name] for name in ["kty", "n", "e", "kid", "alg", "use"]}
+    sets = {"keys": [{**curve, "kid": "y"}, public, {"kty": "RSA", "kid": "z", "x5c": ["MIIB"]}]}
+    write("attestation_token", "keys", header + b"\0" + of() + b"\0" + compact(sets))
+
+
+def rotation_policy():
+    times = struct.pack("<qqq", NOW, NOW + 90 * 86_400, NOW + 86_400)
+    for name, text in {
+        "both": "P90D\nRotate P30D -\nNotify - P7D",
+        "before": "P1Y2M10D\nrotate - P1M",
+        "after": "-\nRotate P18M",
+        "notify": "P90D\nNotify - P60D",
+        "nothing": "-",
+    }.items():
+        write("rotation_policy", name, times + text.encode())
+
+
+def key_requests():
+    for operation in ["CreateKey", "UpdateKey", "UpdateKeyRotationPolicy", "wrapKey", "unwrapKey"]:
+        write("key_requests", operation, example(operation))
+    released = {"contentType": "application/json", "data": b64(compact(POLICY))}
+    write("key_requests", "everything", {
+        "kty": "RSA-HSM", "key_size": 3072, "public_exponent": 17, "key_ops": ["wrapKey", "export"],
+        "attributes": {"enabled": False, "nbf": 1, "exp": 2, "exportable": True},
+        "tags": {"a": "b"}, "crv": "P-256", "release_policy": released, "alg": "ML-DSA-44"})
+    for alg, length in [("RS256", 32), ("PS512", 64), ("RSNULL", 40), ("ES256", 32), ("ES384", 48),
+                        ("ES512", 64), ("ES256K", 32), ("HS256", 32)]:
+        digest = b64(bytes(length))
+        write("key_requests", f"sign-{alg}", {"alg": alg, "value": digest})
+        write("key_requests", f"verify-{alg}", {"alg": alg, "digest": digest, "value": b64(b"x" * 64)})
+    for alg in ["RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "A128KW", "CKM_AES_KEY_WRAP_PAD"]:
+        write("key_requests", f"encrypt-{alg}", {"alg": alg, "value": b64(bytes(16))})
+    write("key_requests", "encrypt-GCM", {"alg": "A256GCM", "value": "AAAA", "aad": "AAAA"})
+    write("key_requests", "decrypt-GCM", {"alg": "A128GCM", "value": "AAAA", "iv": b64(bytes(12)),
+                                          "aad": "AA", "tag": b64(bytes(16))})
+    for alg in ["A192CBC", "A256CBCPAD"]:
+        write("key_requests", f"decrypt-{alg}", {
+            "alg": alg, "value": b64(bytes(32)), "iv": b64(bytes(16))})
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    sealed = load("rsa-2048").public_key().encrypt(b"secret", oaep)
+    write("key_requests", "decrypt-OAEP", {"alg": "RSA-OAEP", "value": b64(sealed)})
+    write("key_requests", "release", {"target": "a.b.c", "nonce": "n", "enc": "RSA_AES_KEY_WRAP_256"})
+
+
+def key_path():
+    for line in ["GET /keys", "POST /keys/restore", "PUT /keys/a", "POST /keys/a/create",
+                 "GET /keys/a/versions", "PUT /keys/a/rotationpolicy", "POST /keys/a//sign",
+                 f"POST /keys/a/{VERSION}/release", f"PATCH /keys/a/{VERSION}",
+                 f"GET /keys/a/{VERSION}/attestation", "POST /deletedkeys/a/recover",
+                 "DELETE /deletedkeys/a", "GET /Secrets/%61/", "PATCH /secrets/a/",
+                 "POST /secrets/a/backup"]:
+        name = line.replace("/", "-").replace(" ", "").replace("%", "")
+        query = "?api%2Dversion=2026-07-01-preview&$skiptoken=a%3Db&maxresults=2"
+        write("key_path", name, (line + query).encode())
+
+
+for make in [jwk_import, byok_blob, release_policy, attestation_token, rotation_policy,
+             key_requests, key_path]:
+    make()
