@@ -185,9 +185,9 @@ def key_requests():
         "tags": {"a": "b"}, "crv": "P-256", "release_policy": released, "alg": "ML-DSA-44"})
     for alg, length in [("RS256", 32), ("PS512", 64), ("RSNULL", 40), ("ES256", 32), ("ES384", 48),
                         ("ES512", 64), ("ES256K", 32), ("HS256", 32)]:
-        digest = b64(bytes(length))
+        digest, signature = b64(bytes(length)), b64(b"x" * 64)
         write("key_requests", f"sign-{alg}", {"alg": alg, "value": digest})
-        write("key_requests", f"verify-{alg}", {"alg": alg, "digest": digest, "value": b64(b"x" * 64)})
+        write("key_requests", f"verify-{alg}", {"alg": alg, "digest": digest, "value": signature})
     for alg in ["RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "A128KW", "CKM_AES_KEY_WRAP_PAD"]:
         write("key_requests", f"encrypt-{alg}", {"alg": alg, "value": b64(bytes(16))})
     write("key_requests", "encrypt-GCM", {"alg": "A256GCM", "value": "AAAA", "aad": "AAAA"})
@@ -199,7 +199,8 @@ def key_requests():
     oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
     sealed = load("rsa-2048").public_key().encrypt(b"secret", oaep)
     write("key_requests", "decrypt-OAEP", {"alg": "RSA-OAEP", "value": b64(sealed)})
-    write("key_requests", "release", {"target": "a.b.c", "nonce": "n", "enc": "RSA_AES_KEY_WRAP_256"})
+    write("key_requests", "release", {
+        "target": "a.b.c", "nonce": "n", "enc": "RSA_AES_KEY_WRAP_256"})
 
 
 def key_path():

@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
                 keys::assert_sound(&material);
             }
         }
-        Imported::TransferBlob(blob) => drop(TransferBlob::parse(&blob)),
+        Imported::TransferBlob { blob, .. } => drop(TransferBlob::parse(&blob)),
     }
 });
 

@@ -79,11 +79,15 @@ impl<'a> AttestationToken<'a> {
     ///
     /// # Errors
     /// [`AttestationFault::Malformed`] unless it has exactly three segments of base64url without
-    /// padding, RS256, PS256, ES256 or ES384 as `alg`, a `kid`, no `crit`, and an `iss` that is an
-    /// https URL.
+    /// padding, RS256, PS256, ES256 or ES384 as `alg`, a `kid`, no `crit`, no `typ` of an access
+    /// token, and an `iss` that is an https URL.
     pub fn parse(token: &'a str) -> Result<Self, AttestationFault> {
         let malformed = |_| AttestationFault::Malformed;
         let jws = Jws::parse_within(token, MOST_BYTES).map_err(malformed)?;
+        // What a service gives to its users for calling others attests nothing.
+        if jws.is_access_token {
+            return Err(AttestationFault::Malformed);
+        }
         let issuer = jws.claims.text("iss").ok_or(AttestationFault::Malformed)?;
         let authority = Authority::parse(issuer).map_err(|_| AttestationFault::Malformed)?;
         Ok(Self { jws, authority })

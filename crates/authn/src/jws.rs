@@ -12,6 +12,8 @@ pub(crate) const MOST_BYTES: usize = 16 * 1024;
 
 /// A token in its parts. Nothing in it may be believed before [`Jws::verify`].
 pub(crate) struct Jws<'a> {
+    /// Whether the header says that it is an access token (RFC 9068).
+    pub(crate) is_access_token: bool,
     /// The first segment, as it was sent.
     pub(crate) encoded_header: &'a str,
     pub(crate) algorithm: SignatureAlgorithm,
@@ -47,7 +49,9 @@ impl<'a> Jws<'a> {
             return Err(TokenFault::Malformed);
         }
         let kid = header.text("kid").ok_or_else(|| TokenFault::unknown_key(encoded_header))?;
+        let typ = header.text("typ").unwrap_or_default();
         Ok(Self {
+            is_access_token: typ.to_ascii_lowercase().ends_with("at+jwt"),
             encoded_header,
             algorithm,
             kid: kid.to_owned(),
@@ -105,6 +109,7 @@ mod tests {
         )
         .unwrap();
         let mut jws = Jws {
+            is_access_token: false,
             encoded_header: "eyJhbGciOiJFUzI1NiJ9",
             algorithm: SignatureAlgorithm::Es256,
             kid: String::new(),

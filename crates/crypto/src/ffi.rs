@@ -16,9 +16,12 @@ use crate::{CryptoError, SecretBytes};
 struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
 
 impl<T> Owned<T> {
-    /// Takes an object over; `None` if it is null. `object` has no other owner, and `free` is the
-    /// function that AWS-LC frees it with.
-    fn new(object: *mut T, free: unsafe extern "C" fn(*mut T)) -> Option<Self> {
+    /// Takes an object over; `None` if it is null.
+    ///
+    /// # Safety
+    /// `object` is null, or alive without another owner; `free` is the function that AWS-LC frees
+    /// it with.
+    unsafe fn new(object: *mut T, free: unsafe extern "C" fn(*mut T)) -> Option<Self> {
         NonNull::new(object).map(|object| Self(object, free))
     }
 
@@ -39,14 +42,15 @@ fn big_number(bytes: &[u8]) -> Option<Owned<lc::BIGNUM>> {
     // SAFETY: the pointer and length are those of a slice, which is only read; a null result
     // parameter asks for a new number, which nobody else owns.
     let number = unsafe { lc::BN_bin2bn(bytes.as_ptr(), bytes.len(), ptr::null_mut()) };
-    Owned::new(number, lc::BN_clear_free)
+    // SAFETY: the number is new, or null, and this is what frees numbers.
+    unsafe { Owned::new(number, lc::BN_clear_free) }
 }
 
 /// Draws an RSA key: the RSAPrivateKey of RFC 8017 in DER.
 pub(crate) fn rsa_generate(bits: u16, exponent: u32) -> Result<SecretBytes, CryptoError> {
     let e = big_number(&exponent.to_be_bytes()).ok_or(CryptoError::Internal)?;
-    // SAFETY: takes nothing and returns a new key, or null.
-    let rsa = Owned::new(unsafe { lc::RSA_new() }, lc::RSA_free).ok_or(CryptoError::Internal)?;
+    // SAFETY: takes nothing and returns a new key, or null; this is what frees RSA keys.
+    let rsa = unsafe { Owned::new(lc::RSA_new(), lc::RSA_free) }.ok_or(CryptoError::Internal)?;
     // SAFETY: the key and the exponent are alive, the exponent is only read, and a null callback
     // is allowed.
     let done =
@@ -85,7 +89,9 @@ impl RawSigner {
         // SAFETY: `input` describes a slice that lives until the end of this function and is only
         // read; the result is a new key, or null.
         let key = unsafe { lc::EVP_parse_private_key(&mut input) };
-        Some(Self { key: Owned::new(key, lc::EVP_PKEY_free)?, modulus_bytes })
+        // SAFETY: the key is new, or null, and this is what frees keys.
+        let key = unsafe { Owned::new(key, lc::EVP_PKEY_free) }?;
+        Some(Self { key, modulus_bytes })
     }
 
     /// Signs. The bytes leave room for the padding: 11 bytes.
@@ -93,7 +99,9 @@ impl RawSigner {
         // SAFETY: the key is alive, and the context takes a reference to it; a null engine is
         // allowed; the result is a new context, or null.
         let context = unsafe { lc::EVP_PKEY_CTX_new(self.key.get(), ptr::null_mut()) };
-        let context = Owned::new(context, lc::EVP_PKEY_CTX_free).ok_or(CryptoError::Internal)?;
+        // SAFETY: the context is new, or null, and this is what frees contexts.
+        let context = unsafe { Owned::new(context, lc::EVP_PKEY_CTX_free) };
+        let context = context.ok_or(CryptoError::Internal)?;
         let mut signature = vec![0; self.modulus_bytes];
         let mut len = signature.len();
         // SAFETY: the context is alive and ours alone, and initialized before the other two
@@ -121,8 +129,9 @@ impl RawSigner {
 pub(crate) fn rsa_recover(n: &[u8], e: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = vec![0; n.len()];
     let (n, e) = (big_number(n)?, big_number(e)?);
-    // SAFETY: both numbers are alive and copied; the result is a new key, or null.
-    let rsa = Owned::new(unsafe { lc::RSA_new_public_key(n.get(), e.get()) }, lc::RSA_free)?;
+    // SAFETY: both numbers are alive and copied; the result is a new key, or null; this is what
+    // frees RSA keys.
+    let rsa = unsafe { Owned::new(lc::RSA_new_public_key(n.get(), e.get()), lc::RSA_free) }?;
     let mut len = 0;
     // SAFETY: the key is alive and used by this thread alone; the pointers and lengths are those
     // of two slices, of which the first is written within `bytes.len()`.

@@ -41,6 +41,11 @@ impl SecretBytes {
         }
     }
 
+    /// The bytes, once they have been encrypted in place and are no longer secret.
+    pub(crate) fn into_sealed(mut self) -> Vec<u8> {
+        std::mem::take(&mut *self.0)
+    }
+
     pub(crate) fn truncate(&mut self, len: usize) {
         if let Some(rest) = self.0.get_mut(len..) {
             rest.zeroize();

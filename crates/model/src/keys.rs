@@ -206,7 +206,7 @@ pub enum KeySpec {
     Rsa {
         /// The modulus, in bits: 2048, 3072 or 4096.
         bits: u16,
-        /// The public exponent: odd, 3 or more.
+        /// The public exponent: an odd prime.
         exponent: u32,
     },
     /// An elliptic curve key.
@@ -225,16 +225,16 @@ impl KeySpec {
     ///
     /// # Errors
     /// [`ModelError::Key`] for a size other than 2048, 3072 and 4096, and for an exponent that is
-    /// even or below 3.
+    /// no odd prime: one of many factors makes a key many times dearer to find.
     pub fn rsa(bits: u32, exponent: Option<u32>) -> Result<Self, ModelError> {
         let sized = [2048_u16, 3072, 4096].into_iter().find(|known| u32::from(*known) == bits);
         let bits = sized.ok_or_else(|| {
             ModelError::Key(format!("The key size {bits} is not supported: 2048, 3072 or 4096."))
         })?;
         let exponent = exponent.unwrap_or(DEFAULT_EXPONENT);
-        if exponent < 3 || exponent.is_multiple_of(2) {
+        if !is_odd_prime(exponent) {
             return Err(ModelError::Key(format!(
-                "The public exponent {exponent} is not supported: an odd number of 3 or more."
+                "The public exponent {exponent} is not supported: an odd prime, such as 65537 or 3."
             )));
         }
         Ok(Self::Rsa { bits, exponent })
@@ -282,6 +282,13 @@ impl KeySpec {
         })?;
         Ok(Self::Oct { bits })
     }
+}
+
+/// Whether an RSA key is generated with this exponent.
+fn is_odd_prime(exponent: u32) -> bool {
+    let divides = |divisor| exponent.is_multiple_of(divisor);
+    let last = exponent.isqrt();
+    exponent > 2 && !divides(2) && !(3..=last).step_by(2).any(divides)
 }
 
 /// The public half of a key: big-endian integers without leading zeros, coordinates at full
@@ -352,7 +359,8 @@ impl PublicKey {
         }
     }
 
-    /// A key to be generated that is like this one. An exponent beyond 32 bits is not kept.
+    /// A key to be generated that is like this one; an exponent that none is generated with
+    /// becomes the usual one.
     pub fn spec(&self) -> KeySpec {
         match self {
             Self::Rsa { n, e } => {
@@ -360,6 +368,7 @@ impl PublicKey {
                     Some(exponent.checked_mul(256)? + u32::from(*byte))
                 });
                 let bits = u16::try_from(n.len() * 8).unwrap_or(u16::MAX);
+                let exponent = exponent.filter(|exponent| is_odd_prime(*exponent));
                 KeySpec::Rsa { bits, exponent: exponent.unwrap_or(DEFAULT_EXPONENT) }
             }
             Self::Ec { curve, .. } => KeySpec::Ec(*curve),
@@ -449,4 +458,28 @@ pub struct KeyListing {
     /// What protects it: `hsmPlatform` on the wire. 0 is software.
     #[n(6)]
     pub hsm_platform: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_generated_with_prime_exponents() {
+        for exponent in [3, 5, 17, 257, 65_537, 4_294_967_291] {
+            assert!(KeySpec::rsa(2048, Some(exponent)).is_ok(), "{exponent}");
+        }
+        for exponent in [0, 1, 2, 4, 9, 65_535, 65_536, 3_234_846_615, u32::MAX] {
+            assert!(KeySpec::rsa(2048, Some(exponent)).is_err(), "{exponent}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_follows_an_imported_one_has_an_exponent_that_is_quickly_found() {
+        let spec = |e: &[u8]| PublicKey::Rsa { n: vec![0x80; 256], e: e.to_vec() }.spec();
+        let rsa = |exponent| KeySpec::Rsa { bits: 2048, exponent };
+        assert_eq!(spec(&[3]), rsa(3));
+        assert_eq!(spec(&3_234_846_615_u32.to_be_bytes()), rsa(DEFAULT_EXPONENT));
+        assert_eq!(spec(&[1, 0, 0, 0, 15]), rsa(DEFAULT_EXPONENT));
+    }
 }

@@ -110,12 +110,10 @@ impl Authority {
         let (scheme, rest) = url.split_once("://").ok_or_else(refused)?;
         let rest = rest.trim_end_matches('/');
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let host_byte = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
         let path_byte = |b: u8| b.is_ascii_graphic() && !b"?#@\\\"<>".contains(&b);
         let fits = url.len() <= MAX_URL
             && scheme.eq_ignore_ascii_case("https")
-            && host.bytes().any(|b| b.is_ascii_alphanumeric())
-            && host.bytes().all(host_byte)
+            && is_host(host)
             && path.bytes().all(path_byte);
         if !fits {
             return Err(refused());
@@ -129,6 +127,24 @@ impl Authority {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A name or an address in brackets, and one port at the most.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let fits = |part: &str, others: &[u8]| {
+        part.bytes().any(|b| b.is_ascii_alphanumeric())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+    };
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let fits_name = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => fits(address, b":."),
+        None => fits(name, b".-_"),
+    };
+    fits_name && port.is_none_or(is_port)
 }
 
 impl std::fmt::Display for Authority {
@@ -376,7 +392,8 @@ impl ReleasePolicy {
     /// answered.
     ///
     /// # Errors
-    /// [`ModelError::ReleasePolicy`] for another content type, and as [`Grammar::parse`].
+    /// [`ModelError::ReleasePolicy`] for another content type, for one that is too long in its one
+    /// form, and as [`Grammar::parse`].
     pub fn new(
         content_type: Option<&str>,
         immutable: bool,
@@ -386,11 +403,12 @@ impl ReleasePolicy {
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(refused(format!("the content type must be {CONTENT_TYPE}")));
         }
-        Ok(Self {
-            content_type: Some(CONTENT_TYPE.to_owned()),
-            immutable,
-            document: Grammar::parse(document)?.to_json()?,
-        })
+        let document = Grammar::parse(document)?.to_json()?;
+        // The one form of it may be longer, and has to be read at every release.
+        if document.len() > MAX_BYTES {
+            return Err(refused(format!("longer than {MAX_BYTES} bytes")));
+        }
+        Ok(Self { content_type: Some(CONTENT_TYPE.to_owned()), immutable, document })
     }
 }
 

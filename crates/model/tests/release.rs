@@ -223,6 +223,8 @@ fn an_authority_has_one_form() {
     }
     let with_path = Authority::parse("https://a.example:8443/Tenant/").unwrap();
     assert_eq!(with_path.as_str(), "https://a.example:8443/Tenant");
+    let address = Authority::parse("https://[2001:DB8::1]:443/").unwrap();
+    assert_eq!(address.as_str(), "https://[2001:db8::1]");
     for bad in [
         "",
         "https://",
@@ -238,6 +240,13 @@ fn an_authority_has_one_form() {
         "https://a example",
         "https://a.example/\n",
         "https://ä.example",
+        "https://a.example:443:443",
+        "https://a.example:",
+        "https://a.example:x",
+        "https://:443",
+        "https://[::1",
+        "https://[::1]x",
+        "https://a[::1]",
     ] {
         assert!(Authority::parse(bad).is_err(), "{bad}");
     }
@@ -322,6 +331,31 @@ fn condition() -> impl Strategy<Value = Value> {
         (any::<bool>(), prop::collection::vec(inner, 1..4))
             .prop_map(|(all, conditions)| json!({if all { "allOf" } else { "anyOf" }: conditions}))
     })
+}
+
+/// A policy without a version whose one condition equals `value`.
+fn bare(value: &str) -> String {
+    let condition = format!(r#"{{"claim":"a","equals":{value}}}"#);
+    format!(r#"{{"anyOf":[{{"authority":"https://a","allOf":[{condition}]}}]}}"#)
+}
+
+#[test]
+fn numbers_are_kept_as_they_are() {
+    for number in ["98446744073709557157", "0.1", "1e300", "-0.0", "18446744073709551615"] {
+        let kept = ReleasePolicy::new(None, true, bare(number).as_bytes()).unwrap();
+        assert_eq!(ReleasePolicy::new(None, true, &kept.document).unwrap(), kept, "{number}");
+    }
+}
+
+// What is kept has a version.
+#[test]
+fn what_would_be_too_long_to_be_read_again_is_refused() {
+    let longest = MAX_BYTES - bare("\"\"").len();
+    for (length, fits) in [(longest - 100, true), (longest, false)] {
+        let sent = bare(&format!("\"{}\"", "a".repeat(length)));
+        assert!(Grammar::parse(sent.as_bytes()).is_ok());
+        assert_eq!(ReleasePolicy::new(None, true, sent.as_bytes()).is_ok(), fits, "{length}");
+    }
 }
 
 proptest! {

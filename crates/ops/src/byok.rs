@@ -131,8 +131,8 @@ fn malformed(why: &str) -> OpError {
     OpError::Invalid(format!("The key transfer blob in key_hsm is malformed: {why}."))
 }
 
-/// One text whatever was wrong, so that a caller learns neither which keys there are nor how far
-/// the unwrapping got.
+/// One text whatever kept it closed, so that a caller learns neither which keys there are nor how
+/// far the unwrapping got. What is wrong with a key that did come out is said as of any import.
 fn not_opened() -> OpError {
     OpError::Invalid(
         "The key transfer blob in key_hsm cannot be opened. Its kid must name an enabled RSA key \

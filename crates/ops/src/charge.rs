@@ -60,6 +60,14 @@ impl<S: Store> Ops<S> {
         self.charge(authorized, Transaction::use_of(key_type, public))
     }
 
+    /// Charges a refusal of what would have been charged by its key.
+    ///
+    /// # Errors
+    /// As [`Ops::charge_operation`].
+    pub(crate) fn charge_refusal(&self, authorized: &Authorized) -> Result<(), OpError> {
+        self.charge(authorized, Transaction::Other)
+    }
+
     /// How much of its limit each vault has used in these 10 s, in per cent; of vaults that did
     /// something.
     pub fn saturations(&self) -> Vec<(VaultId, u8)> {

@@ -90,6 +90,7 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Keys>(&authorized).await?;
         let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
         self.key_heads.forget(objects.vault, &request.name.folded());
+        self.opened_keys.forget(head.incarnation);
         DeletedView::of(head, rules).ok_or_else(not_deleted)
     }
 

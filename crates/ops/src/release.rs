@@ -133,7 +133,10 @@ impl KeyEncryption {
         [Self::CkmRsaAesKeyWrap, Self::RsaAesKeyWrap256, Self::RsaAesKeyWrap384]
             .into_iter()
             .find(|enc| enc.name() == name)
-            .ok_or_else(|| ModelError::Algorithm(name.chars().take(40).collect()))
+            .ok_or_else(|| {
+                let shown = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                ModelError::Algorithm(shown)
+            })
     }
 
     /// The name on the wire.
@@ -208,6 +211,11 @@ impl<S: Store> Ops<S> {
         };
         // Releases are charged as creations are: see the service's limits.
         self.charge_creation(&authorized, record.listing.key_type)?;
+        // A policy that was tightened since holds for the older versions too.
+        let current = &found.head.current;
+        if record.version != current.version && current.listing.release_policy.is_some() {
+            approve(&*release.verifier, &current.listing, &request, call).await?;
+        }
         let approval = approve(&*release.verifier, &record.listing, &request, call).await?;
         let access = self.access(&objects, &snapshot, &found.head, &record).await?;
         let key_hsm = self

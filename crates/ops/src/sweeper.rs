@@ -1,8 +1,10 @@
 //! The sweeper: does what has fallen due. Every step is a compare-and-set, so that two nodes, or
 //! a node that died half-way, never do anything twice or too early.
 
+use std::collections::BTreeMap;
+
 use strongroom_directory::Vault;
-use strongroom_model::{Kind, Operation, Timestamp, lifecycle};
+use strongroom_model::{Kind, Operation, Timestamp, VaultId, lifecycle};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Store, Txn};
 
@@ -54,54 +56,126 @@ enum Ran {
     Nothing,
 }
 
+/// What a round of the sweeper does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// Everything but making keys.
+    Prompt,
+    /// Rotations: a key takes up to seconds to make.
+    Rotations,
+}
+
+/// Rotations of one vault in one round; what is left is due at the next.
+const ROTATIONS_PER_VAULT: usize = 64;
+
 impl<S: Store> Ops<S> {
     /// Does everything that is due, and answers when it is done.
     ///
     /// # Errors
     /// [`OpError`] when the store does not answer; what is left is due at the next sweep.
     pub async fn sweep(&self) -> Result<Swept, OpError> {
+        let mut swept = self.sweep_promptly().await?;
+        let rotated = self.rotate_due_keys().await?;
+        swept.rotated += rotated.rotated;
+        swept.failed += rotated.failed;
+        Ok(swept)
+    }
+
+    /// Does everything that is due but rotations: nobody's keys may hold up others' purges.
+    ///
+    /// # Errors
+    /// As [`Ops::sweep`].
+    pub async fn sweep_promptly(&self) -> Result<Swept, OpError> {
         let now = self.clock.now();
         let mut swept = Swept::default();
         if self.clock.is_paused() {
             return Ok(swept);
         }
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let snapshot = self.snapshot().await?;
-            let rows = snapshot.scan(layout::DUE, after.as_deref(), TIMERS_PER_SCAN).await?;
-            let Some((last, _)) = rows.last() else { break };
-            after = Some(last.to_vec());
-            let mut reached_future = false;
-            for (key, row) in rows {
-                if layout::due_time(&key).is_none_or(|at| at > now) {
-                    reached_future = true;
-                    break;
-                }
-                let Some(subject) = Subject::read(&key) else { continue };
-                let folded = String::from_utf8_lossy(&row.value).into_owned();
-                let timer = Timer { key: key.to_vec(), revision: row.revision, subject, folded };
-                match self.run_timer(&timer, now).await {
-                    Ok(Ran::Purged) => swept.purged += 1,
-                    Ok(Ran::Rotated) => swept.rotated += 1,
-                    Ok(Ran::Noticed) => swept.noticed += 1,
-                    Ok(Ran::Nothing) => {}
-                    Err(error) => {
-                        // One damaged record must not keep all others for ever.
-                        let (vault, name) = (timer.subject.vault, &timer.folded);
-                        tracing::error!(%error, %vault, %name, "a timer could not be run");
-                        swept.failed += 1;
-                    }
-                }
-            }
-            if reached_future {
-                break;
+        let mut after = None;
+        while let Some(timers) = self.due_timers(now, &mut after).await? {
+            for timer in timers {
+                self.count_timer(&timer, now, Round::Prompt, &mut swept).await;
             }
         }
         swept.collected = self.collect_garbage(now).await?;
         Ok(swept)
     }
 
-    async fn run_timer(&self, timer: &Timer, now: Timestamp) -> Result<Ran, OpError> {
+    /// Rotates the keys whose policies say so: those of a vault one after the other, those of
+    /// several vaults side by side, so that the generators can be fair between them.
+    ///
+    /// # Errors
+    /// As [`Ops::sweep`].
+    pub async fn rotate_due_keys(&self) -> Result<Swept, OpError> {
+        let now = self.clock.now();
+        let mut vaults: BTreeMap<VaultId, Vec<Timer>> = BTreeMap::new();
+        if self.clock.is_paused() {
+            return Ok(Swept::default());
+        }
+        let mut after = None;
+        while let Some(timers) = self.due_timers(now, &mut after).await? {
+            for timer in timers.into_iter().filter(|timer| timer.subject.kind == Kind::Key) {
+                let of_vault = vaults.entry(timer.subject.vault).or_default();
+                if of_vault.len() < ROTATIONS_PER_VAULT {
+                    of_vault.push(timer);
+                }
+            }
+        }
+        let rotations = vaults.into_values().map(|timers| self.rotate_vault(timers, now));
+        let rotated = futures_util::future::join_all(rotations).await;
+        Ok(rotated.into_iter().fold(Swept::default(), |sum, one| Swept {
+            rotated: sum.rotated + one.rotated,
+            failed: sum.failed + one.failed,
+            ..sum
+        }))
+    }
+
+    async fn rotate_vault(&self, timers: Vec<Timer>, now: Timestamp) -> Swept {
+        let mut swept = Swept::default();
+        for timer in timers {
+            self.count_timer(&timer, now, Round::Rotations, &mut swept).await;
+        }
+        swept
+    }
+
+    /// The next page of timers that are due; `None` when there are no more.
+    async fn due_timers(
+        &self,
+        now: Timestamp,
+        after: &mut Option<Vec<u8>>,
+    ) -> Result<Option<Vec<Timer>>, OpError> {
+        let snapshot = self.snapshot().await?;
+        let rows = snapshot.scan(layout::DUE, after.as_deref(), TIMERS_PER_SCAN).await?;
+        let Some((last, _)) = rows.last() else { return Ok(None) };
+        *after = Some(last.to_vec());
+        let due =
+            rows.iter().take_while(|(key, _)| layout::due_time(key).is_some_and(|at| at <= now));
+        let timers: Vec<Timer> = due
+            .filter_map(|(key, row)| {
+                let folded = String::from_utf8_lossy(&row.value).into_owned();
+                let (key, revision) = (key.to_vec(), row.revision);
+                Some(Timer { subject: Subject::read(&key)?, key, revision, folded })
+            })
+            .collect();
+        Ok(if timers.is_empty() { None } else { Some(timers) })
+    }
+
+    async fn count_timer(&self, timer: &Timer, now: Timestamp, round: Round, swept: &mut Swept) {
+        match self.run_timer(timer, now, round).await {
+            Ok(Ran::Purged) => swept.purged += 1,
+            Ok(Ran::Rotated) => swept.rotated += 1,
+            Ok(Ran::Noticed) => swept.noticed += 1,
+            Ok(Ran::Nothing) => {}
+            Err(error) => {
+                // One damaged record must not keep all others for ever.
+                let (vault, name) = (timer.subject.vault, &timer.folded);
+                tracing::error!(%error, %vault, %name, "a timer could not be run");
+                swept.failed += 1;
+            }
+        }
+    }
+
+    async fn run_timer(&self, timer: &Timer, now: Timestamp, round: Round) -> Result<Ran, OpError> {
         let directory = self.directory.current();
         let Some(vault) = directory.vault_by_id(timer.subject.vault) else {
             return self.drop_timer(timer).await;
@@ -118,7 +192,8 @@ impl<S: Store> Ops<S> {
                 if self.purge_due::<Keys>(vault, timer, now, purge).await? {
                     return Ok(Ran::Purged);
                 }
-                match self.run_key_timer(vault, timer, now).await? {
+                let rotations = round == Round::Rotations;
+                match self.run_key_timer(vault, timer, now, rotations).await? {
                     KeyTimer::Rotated => return Ok(Ran::Rotated),
                     KeyTimer::Noticed => return Ok(Ran::Noticed),
                     KeyTimer::Moved => return Ok(Ran::Nothing),

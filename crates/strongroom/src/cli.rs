@@ -63,7 +63,7 @@ pub(crate) struct DevArgs {
     /// Allow addresses beyond this machine. Gives the owner a new secret.
     #[arg(long)]
     pub(crate) expose: bool,
-    /// A configuration file; only its trusted issuers and audit section are read.
+    /// A configuration file; its sections `server` and `root_key` are not read.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
 }

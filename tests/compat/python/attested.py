@@ -2,6 +2,9 @@
 trusts them, and an environment that they vouch for."""
 
 import contextlib
+import os
+import re
+from pathlib import Path
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -13,6 +16,7 @@ from key_work import done
 from strongroom import Strongroom
 from test_audit import records
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "keys.md"
 UNVERIFIED = "Target environment attestation statement cannot be verified."
 NOT_MET = "Target environment attestation does not meet key release policy requirements."
 
@@ -120,3 +124,18 @@ def record_of(server, request_id):
              if record["properties"]["requestId"] == request_id]
     assert len(found) == 1
     return found[0]
+
+
+def printed(language, start):
+    """The block of docs/keys.md that begins so."""
+    blocks = re.findall(f"```{language}\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    found = [block for block in blocks if block.startswith(start)]
+    assert len(found) == 1
+    return found[0]
+
+
+def with_binary(server):
+    """The user's variables, and `strongroom` where the shell finds it."""
+    assert Path(server.binary).name == "strongroom"
+    folder = Path(server.binary).resolve().parent
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

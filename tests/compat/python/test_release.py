@@ -2,17 +2,20 @@
 attestation service vouches for, and nobody else can open what they come in."""
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.keyvault.keys import ApiVersion, KeyExportEncryptionAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import independent
 from attested import (  # noqa: F401: fixtures among them
-    NOT_MET, authority, environment, is_pair, is_refused, kept, released, second, server, token,
-    usual,
+    NOT_MET, authority, environment, is_pair, is_refused, kept, printed, released, second, server,
+    token, usual, with_binary,
 )
 from environment import Environment, payload_of, policy, written
 from forge import decode, encode
@@ -103,6 +106,23 @@ def test_as_the_sidecar_asks(server, raw, environment, keys, kept, token):
     assert is_pair(keys, raw, kept, private)
 
 
+def test_the_commands_of_the_documentation(server, keys, raw, environment, usual, token,
+                                           tmp_path):
+    """docs/keys.md, as it is printed there."""
+    made = keys.create_rsa_key("sealed", exportable=True, release_policy=usual)
+    (tmp_path / "token.jwt").write_text(token() + "\n")
+    (tmp_path / "environment.pem").write_bytes(environment.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+    for command in (["bash", "-euc", printed("sh", "strongroom key release ")],
+                    [sys.executable, "-c", printed("python", "import base64")]):
+        ran = subprocess.run(command, cwd=tmp_path, env=with_binary(server), capture_output=True,
+                             text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+    released = (tmp_path / "sealed.der").read_bytes()
+    assert is_pair(keys, raw, made, serialization.load_der_private_key(released, None))
+
+
 def test_each_version_is_released_by_itself(server, keys, raw, environment, usual, token, name):
     first = keys.create_ec_key(name, exportable=True, release_policy=usual)
     second = keys.rotate_key(name)
@@ -165,6 +185,16 @@ def test_an_update_of_the_policy_holds_at_once(server, keys, authority, token, n
 
 
 IMMUTABLE = "AKV.SKR.1020: Immutable Key Release Policy cannot be modified."
+
+
+def test_a_tightened_policy_holds_for_older_versions_too(keys, authority, token, usual, name):
+    first = keys.create_ec_key(name, exportable=True, release_policy=usual)
+    tighter = policy(authority.url, debuggable="false", level=2)
+    keys.create_ec_key(name, exportable=True, release_policy=tighter)
+    for version in (None, first.properties.version):
+        is_refused(keys, name, token(), NOT_MET, version=version)
+        assert keys.release_key(name, token(level=2), version=version).value
+        is_refused(keys, name, token(level=2, debuggable=True), NOT_MET, version=version)
 
 
 def bad(call):

@@ -22,6 +22,7 @@ from forge import (
 )
 from issuer import Issuer, jwk
 from key_work import ask, refused
+from strongroom import Strongroom
 
 STRANGERS = "https://attest.elsewhere.example"
 
@@ -64,6 +65,9 @@ FORGED = {
     "no kid": (lambda t, a, s: signed_by_a_stranger(t(), kid=None), "well-formed"),
     "a header that must be understood": (
         lambda t, a, s: signed_by_a_stranger(t(), crit=["exp"]), "well-formed"),
+    "an access token of the service's": (
+        lambda t, a, s: resigned(a.keys["first"], {"alg": "RS256", "typ": "at+jwt", "kid": "first"},
+                                 header_and_claims(t())[1]), "well-formed"),
     "nothing": (lambda t, a, s: "", "well-formed"),
     "no token": (lambda t, a, s: "a.b.c", "well-formed"),
     "four parts": (lambda t, a, s: t() + ".x", "well-formed"),
@@ -373,6 +377,16 @@ def test_an_attestation_service_with_another_certificate(tmp_path, environment):
     finally:
         right.close()
         other.close()
+
+
+def test_a_trusted_issuer_attests_nothing(tmp_path, authority):
+    """Else a token of its users, with claims of their choosing, could release keys."""
+    config = tmp_path / "strongroom.toml"
+    config.write_text(
+        f'[[trusted_issuer]]\nissuer = "{authority.url}"\naudience = "api://strongroom-compat"\n'
+        f'[[attestation_authority]]\nurl = "{authority.url}/"\n')
+    with pytest.raises(AssertionError, match="it is a trusted issuer too"):
+        Strongroom(tmp_path, "--config", config).start()
 
 
 def test_without_any_attestation_service(tmp_path, authority, token):

@@ -22,6 +22,9 @@ use crate::claims::Claims;
 /// Keys younger than this are not fetched again for a `kid` that they contain.
 const FRESH: Duration = Duration::from_secs(300);
 
+/// How long keys count when no newer ones can be fetched.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
 /// The least time between two attempts, whatever tokens ask for.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(30);
 
@@ -124,7 +127,8 @@ impl IssuerKeys {
         if !known.as_ref().is_some_and(|set| set.is_fresh()) {
             self.refresh(kid, known.is_some()).await;
         }
-        let set = self.keys.load_full()?;
+        // Whoever keeps a new set from us must not keep a key that was taken back alive for ever.
+        let set = self.keys.load_full().filter(|set| set.fetched.elapsed() < LONGEST)?;
         let found = set.keys.get(kid)?;
         let fits = found.algorithm.as_deref().is_none_or(|name| name == algorithm.name());
         fits.then(|| Arc::clone(&found.key))

@@ -145,7 +145,7 @@ impl PrivateKey for OctKey {
         let wrapped = |value| Encrypted { value, iv: None, tag: None };
         match mode {
             Mode::Gcm => seal_gcm(key, plaintext, aad.unwrap_or_default()),
-            Mode::Cbc => encrypt_cbc(key, plaintext.to_vec(), iv),
+            Mode::Cbc => encrypt_cbc(key, SecretBytes::new(plaintext.to_vec()), iv),
             Mode::CbcPad => encrypt_cbc(key, padded(plaintext), iv),
             Mode::Wrap => ffi::aes_wrap(key, plaintext).map(wrapped),
             Mode::WrapPad => ffi::aes_wrap_padded(key, plaintext).map(wrapped),
@@ -184,10 +184,12 @@ fn gcm(key: &[u8]) -> Result<LessSafeKey, CryptoError> {
 
 fn seal_gcm(key: &[u8], plaintext: &[u8], aad: &[u8]) -> Result<Encrypted, CryptoError> {
     let nonce: [u8; NONCE_BYTES] = random::bytes()?;
-    let mut value = plaintext.to_vec();
+    let mut value = SecretBytes::new(plaintext.to_vec());
+    let (nonce_once, aad) = (Nonce::assume_unique_for_key(nonce), Aad::from(aad));
     let tag = gcm(key)?
-        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut value)
+        .seal_in_place_separate_tag(nonce_once, aad, value.expose_mut())
         .map_err(|_| CryptoError::Length)?;
+    let value = value.into_sealed();
     Ok(Encrypted { value, iv: Some(nonce.to_vec()), tag: Some(tag.as_ref().to_vec()) })
 }
 
@@ -219,7 +221,7 @@ fn cbc(key: &[u8]) -> Result<UnboundCipherKey, CryptoError> {
 /// Encrypts whole blocks, in place.
 fn encrypt_cbc(
     key: &[u8],
-    mut blocks: Vec<u8>,
+    mut blocks: SecretBytes,
     iv: Option<&[u8]>,
 ) -> Result<Encrypted, CryptoError> {
     if blocks.is_empty() || !blocks.len().is_multiple_of(BLOCK_BYTES) {
@@ -230,9 +232,11 @@ fn encrypt_cbc(
         None => random::bytes()?,
     };
     EncryptingKey::cbc(cbc(key)?)
-        .and_then(|key| key.less_safe_encrypt(&mut blocks, EncryptionContext::Iv128(iv.into())))
+        .and_then(|key| {
+            key.less_safe_encrypt(blocks.expose_mut(), EncryptionContext::Iv128(iv.into()))
+        })
         .map_err(|_| CryptoError::Internal)?;
-    Ok(Encrypted { value: blocks, iv: Some(iv.to_vec()), tag: None })
+    Ok(Encrypted { value: blocks.into_sealed(), iv: Some(iv.to_vec()), tag: None })
 }
 
 fn decrypt_cbc(key: &[u8], ciphertext: Ciphertext<'_>) -> Result<SecretBytes, CryptoError> {
@@ -251,12 +255,12 @@ fn decrypt_cbc(key: &[u8], ciphertext: Ciphertext<'_>) -> Result<SecretBytes, Cr
 }
 
 /// With the padding of PKCS#7 (RFC 5652, 6.3).
-fn padded(plaintext: &[u8]) -> Vec<u8> {
+fn padded(plaintext: &[u8]) -> SecretBytes {
     let count = BLOCK_BYTES - plaintext.len() % BLOCK_BYTES;
     let mut blocks = Vec::with_capacity(plaintext.len() + count);
     blocks.extend_from_slice(plaintext);
     blocks.resize(plaintext.len() + count, u8::try_from(count).unwrap_or_default());
-    blocks
+    SecretBytes::new(blocks)
 }
 
 /// Takes the padding off. Every byte of the last block is looked at, whatever the others are.

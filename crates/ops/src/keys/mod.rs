@@ -12,8 +12,8 @@ use strongroom_authz::{Admitted, Authorized};
 use strongroom_crypto::provider::{CryptoProvider, ImportedKey, KeyMaterial};
 use strongroom_model::release::policy_of_new_version;
 use strongroom_model::{
-    Attributes, AttributesChange, KeyListing, KeyOperation, KeySpec, KeyType, Kind, ObjectName,
-    PublicKey, ReleasePolicy, SoftDelete, Tags, Version, VersionRecord,
+    Attributes, AttributesChange, Curve, KeyListing, KeyOperation, KeySpec, KeyType, Kind,
+    ObjectName, PublicKey, ReleasePolicy, SoftDelete, Tags, Version, VersionRecord,
 };
 use strongroom_store::Store;
 use strongroom_work::{
@@ -129,7 +129,12 @@ pub enum Imported {
     /// In the clear.
     Plain(ImportedKey),
     /// A BYOK transfer blob, wrapped for a key exchange key of this vault.
-    TransferBlob(Vec<u8>),
+    TransferBlob {
+        /// The blob as it was sent.
+        blob: Vec<u8>,
+        /// The curve that the key in it must be on, if the client says.
+        curve: Option<Curve>,
+    },
 }
 
 /// Reads a key's public half and attributes.
@@ -207,10 +212,10 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Keys>(&authorized).await?;
         let wanted = Wanted { key_type, new };
         wanted.release(objects.settable(&self.snapshot().await?, &name).await?.as_ref())?;
-        let imported = match key {
-            Imported::Plain(key) => key,
-            Imported::TransferBlob(blob) => {
-                self.unwrap_transfer_blob(&authorized, &objects, key_type, &blob).await?
+        let (imported, curve) = match key {
+            Imported::Plain(key) => (key, None),
+            Imported::TransferBlob { blob, curve } => {
+                (self.unwrap_transfer_blob(&authorized, &objects, key_type, &blob).await?, curve)
             }
         };
         let keys = Arc::clone(&self.work.provider.keys);
@@ -218,7 +223,7 @@ impl<S: Store> Ops<S> {
             .on_pool(&authorized, move || keys.import(&imported))
             .await?
             .map_err(|_| not_acceptable(key_type))?;
-        if material.public.key_type() != key_type.software() {
+        if material.public.key_type() != key_type.software() || !is_on(&material.public, curve) {
             return Err(not_acceptable(key_type));
         }
         self.add_version((&authorized, &objects), &name, wanted, material, call).await
@@ -399,6 +404,14 @@ impl Wanted {
     }
 }
 
+/// Whether a key is on the curve that was asked for, if one was; other keys are on none.
+fn is_on(public: &PublicKey, asked: Option<Curve>) -> bool {
+    match (public, asked) {
+        (PublicKey::Ec { curve, .. }, Some(asked)) => *curve == asked,
+        _ => true,
+    }
+}
+
 fn not_acceptable(key_type: KeyType) -> OpError {
     OpError::Invalid(match key_type.software() {
         KeyType::Rsa => "RSA key is not valid - cannot instantiate crypto service".to_owned(),
@@ -416,6 +429,14 @@ fn changed(
     let mut listing = record.listing.clone();
     if let Some(operations) = &request.key_ops {
         listing.key_type.check_operations(operations)?;
+        let imports = |operations: &[KeyOperation]| operations.contains(&KeyOperation::Import);
+        // What was wrapped for a key exchange key, nobody else may ever unwrap with it.
+        if imports(operations) != imports(&listing.key_ops) {
+            return Err(OpError::Invalid(
+                "The key operation import cannot be given to a key, or taken from it, later."
+                    .into(),
+            ));
+        }
         listing.key_ops.clone_from(operations);
     }
     if request.exportable.is_some_and(|exportable| exportable != listing.exportable) {
@@ -423,16 +444,14 @@ fn changed(
             "AKV.SKR.1014: Cannot modify the exportable state of a key.".into(),
         ));
     }
-    if request.release_policy.is_some() {
-        if request.version.is_some() {
-            return Err(OpError::Invalid(
-                "AKV.SKR.1016: Key Release Policy can only be set on versionless key.".into(),
-            ));
-        }
-        let (policy, exportable) = (request.release_policy.clone(), listing.exportable);
-        listing.release_policy =
-            policy_of_new_version(Some(&record.listing), exportable, &listing.key_ops, policy)?;
+    if request.release_policy.is_some() && request.version.is_some() {
+        return Err(OpError::Invalid(
+            "AKV.SKR.1016: Key Release Policy can only be set on versionless key.".into(),
+        ));
     }
+    let (policy, exportable) = (request.release_policy.clone(), listing.exportable);
+    listing.release_policy =
+        policy_of_new_version(Some(&record.listing), exportable, &listing.key_ops, policy)?;
     Ok(VersionRecord {
         attributes: record.attributes.changed(&request.attributes, call.now()),
         tags: request.tags.clone().or_else(|| record.tags.clone()),

@@ -46,6 +46,11 @@ impl OpenedKeys {
     pub(crate) fn new() -> Self {
         Self(Cache::with_weighter(KEYS, UNITS, ByUnits))
     }
+
+    /// Drops, and so wipes, what is opened of a key that is no longer active.
+    pub(crate) fn forget(&self, incarnation: IncarnationId) {
+        self.0.retain(|(of, _), _| *of != incarnation);
+    }
 }
 
 /// A key about to be used: opened already, or what opens it.

@@ -183,7 +183,7 @@ impl<S: Store> Ops<S> {
         }
     }
 
-    /// Does what is due for a key with a policy; answers whether it was rotated.
+    /// Does what is due for a key with a policy; a rotation only where `rotates`.
     ///
     /// # Errors
     /// That the service cannot; the timer stays, and the next sweep tries again.
@@ -192,6 +192,7 @@ impl<S: Store> Ops<S> {
         vault: &Vault,
         timer: &Timer,
         now: Timestamp,
+        rotates: bool,
     ) -> Result<KeyTimer, OpError> {
         let id = vault.resource.id;
         let objects = Objects::<Keys>::new(id, self.ring.vault(id).await?);
@@ -209,7 +210,11 @@ impl<S: Store> Ops<S> {
         let txn = in_vault(vault).require(timer.key.clone(), timer.condition());
         let current = &found.head.current;
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        if is_due(schedule.policy.rules.rotation_due(&current.attributes)) {
+        let rotation_due = is_due(schedule.policy.rules.rotation_due(&current.attributes));
+        if rotation_due != rotates {
+            return Ok(KeyTimer::Moved);
+        }
+        if rotation_due {
             let spec = current.listing.public.spec();
             // The service itself: no principal waits behind another's policy.
             let charge = Charge { vault: id, principal: PrincipalId::from_bytes([0; 16]) };
@@ -263,7 +268,7 @@ pub(crate) enum KeyTimer {
     Rotated,
     /// Its owner has been told that the current version nears its expiry.
     Noticed,
-    /// It stands at another time now, or another node was first.
+    /// It is another round's, stands at another time now, or another node was first.
     Moved,
     /// It means nothing any more.
     Stale,

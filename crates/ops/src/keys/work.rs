@@ -233,7 +233,7 @@ impl<S: Store> Ops<S> {
         let wanted = (&name, version, KeyOperation::Sign);
         let ready = self.ready(&authorized, wanted, self.clock.now()).await?;
         self.check_signs(&ready, algorithm, ("value", &digest))?;
-        let placement = self.work.provider.signs(algorithm);
+        let placement = placed(self.work.provider.signs(algorithm), digest.len());
         let value = self
             .with_private(&authorized, &ready, placement, move |key| key.sign(algorithm, &digest))
             .await?
@@ -252,10 +252,10 @@ impl<S: Store> Ops<S> {
         let ready = self.ready(&authorized, wanted, self.clock.now()).await?;
         self.check_signs(&ready, algorithm, ("digest", &digest))?;
         if !matches!(ready.public(), PublicKey::Oct { .. }) {
-            let key = ready.public().clone();
+            let (key, bytes) = (ready.public().clone(), digest.len());
             let job = move || public::verify(&key, algorithm, &digest, &signature);
             let fits = match public::placement(algorithm) {
-                Placement::Inline => job(),
+                Placement::Inline if bytes <= INLINE_BYTES => job(),
                 _ => self.on_pool(&authorized, job).await?,
             };
             return fits.map_err(refused_input);
@@ -293,7 +293,8 @@ impl<S: Store> Ops<S> {
                 call.set_property("usesOfVersion", uses.count().to_string());
             }
         }
-        let placement = self.work.provider.encrypts(algorithm);
+        let bytes = value.len() + aad.as_ref().map_or(0, Vec::len);
+        let placement = placed(self.work.provider.encrypts(algorithm), bytes);
         let (encrypted, aad) = self
             .with_private(authorized, &ready, placement, move |key| {
                 let done = key.encrypt(algorithm, value.expose(), iv.as_deref(), aad.as_deref());
@@ -315,7 +316,8 @@ impl<S: Store> Ops<S> {
         let ready = self.ready(authorized, wanted, now).await?;
         let Ciphertext { algorithm, value, iv, aad, tag } = ciphertext;
         check_encrypts(&ready.record, algorithm)?;
-        let placement = self.work.provider.encrypts(algorithm);
+        let bytes = value.len() + aad.as_ref().map_or(0, Vec::len);
+        let placement = placed(self.work.provider.encrypts(algorithm), bytes);
         let value = self
             .with_private(authorized, &ready, placement, move |key| {
                 let (iv, aad, tag) = (iv.as_deref(), aad.as_deref(), tag.as_deref());
@@ -326,8 +328,26 @@ impl<S: Store> Ops<S> {
         Ok(DecryptedView { name: ready.name(), version: ready.record.version, value })
     }
 
-    /// The version of a key that is to do something, if it may.
+    /// The version of a key that is to do something, if it may. It is charged as a use of the
+    /// key; a refusal, as any other operation.
     async fn ready(
+        &self,
+        authorized: &Authorized,
+        wanted: (&ObjectName, Option<Version>, KeyOperation),
+        now: Timestamp,
+    ) -> Result<Ready<S::Snapshot>, OpError> {
+        let found = self.usable(authorized, wanted, now).await;
+        match &found {
+            Ok(ready) => {
+                let listing = &ready.record.listing;
+                self.charge_use(authorized, listing.key_type, &listing.public)?;
+            }
+            Err(_) => self.charge_refusal(authorized)?,
+        }
+        found
+    }
+
+    async fn usable(
         &self,
         authorized: &Authorized,
         (name, version, operation): (&ObjectName, Option<Version>, KeyOperation),
@@ -349,7 +369,6 @@ impl<S: Store> Ops<S> {
         if !listing.key_ops.contains(&operation) {
             return Err(OpError::OperationNotPermitted(operation));
         }
-        self.charge_use(authorized, listing.key_type, &listing.public)?;
         Ok(Ready { objects, snapshot, head, record })
     }
 
@@ -410,6 +429,17 @@ impl<S: Store> Ops<S> {
     ) -> Result<T, OpError> {
         Ok(self.work.pool.run(authorized.vault().id, job).await?)
     }
+}
+
+/// The most that is worked on inline, in bytes: some 20 µs of hashing or encrypting.
+const INLINE_BYTES: usize = 16 * 1024;
+
+/// Where an operation on so many bytes runs.
+fn placed(placement: Option<Placement>, bytes: usize) -> Option<Placement> {
+    placement.map(|at| match at {
+        Placement::Inline if bytes > INLINE_BYTES => Placement::CpuPool,
+        at => at,
+    })
 }
 
 /// What the attributes of a version allow: a disabled one nothing, one outside its time what

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use strongroom_model::{
-    AttributesChange, KeyListing, KeyOperation, KeySpec, KeyType, PublicKey, VaultResource,
+    AttributesChange, Curve, KeyListing, KeyOperation, KeySpec, KeyType, PublicKey, VaultResource,
     VersionRecord,
 };
 use strongroom_ops::{CreateKey, ImportKey, Imported, NewKey, OpError, TransferBlob, UpdateKey};
@@ -41,7 +41,16 @@ impl Site {
     }
 
     async fn import(&self, key_type: KeyType, blob: Vec<u8>) -> Result<KeyListing, OpError> {
-        let key = Imported::TransferBlob(blob);
+        self.import_on(None, key_type, blob).await
+    }
+
+    async fn import_on(
+        &self,
+        curve: Option<Curve>,
+        key_type: KeyType,
+        blob: Vec<u8>,
+    ) -> Result<KeyListing, OpError> {
+        let key = Imported::TransferBlob { blob, curve };
         let request = ImportKey { name: name("byok"), key_type, key, new: NewKey::default() };
         let request = self.node.admit(&self.vault, request);
         let view = self.node.ops.import_key(request, &mut self.node.call()).await?;
@@ -96,7 +105,9 @@ async fn keys_that_openssl_wrapped_are_taken_in() {
     assert_eq!(listing.key_type, KeyType::RsaHsm);
 
     let sent = blob(&site.kid(), &site.wrapped(&openssl, &ec));
-    let listing = site.import(KeyType::EcHsm, sent).await.unwrap();
+    let other = site.import_on(Some(Curve::P384), KeyType::EcHsm, sent.clone()).await;
+    assert!(matches!(other, Err(OpError::Invalid(_))), "{other:?}");
+    let listing = site.import_on(Some(Curve::P256), KeyType::EcHsm, sent).await.unwrap();
     let PublicKey::Ec { x, y, .. } = &listing.public else { panic!("an EC key") };
     assert!(openssl.public(&ec).ends_with(&[&[4][..], x, y].concat()));
 

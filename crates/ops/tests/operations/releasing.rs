@@ -430,10 +430,7 @@ async fn without_a_configured_authority_nothing_is_released() {
     let request = site.node.admit(&site.vault, site.request(site.token(&site.claims())));
     let mut call = site.node.call();
     let refused = site.node.ops.release_key(None, request, &mut call).await.err();
-    assert!(
-        matches!(refused, Some(OpError::Release(ReleaseRefusal::NoAuthority))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Some(OpError::Release(ReleaseRefusal::NoAuthority))), "{refused:?}");
     let why = ("releaseRefused".into(), "no attestation authority is configured".into());
     assert_eq!(call.close(403, None).properties, [why]);
 }
@@ -505,4 +502,18 @@ async fn the_key_operation_export_is_not_needed() {
     let record = site.exportable(KeySpec::Ec(Curve::P256)).await;
     assert!(!record.listing.key_ops.contains(&KeyOperation::Export));
     site.released(site.request(site.token(&site.claims()))).await;
+}
+
+#[tokio::test]
+async fn a_tightened_policy_holds_for_older_versions_too() {
+    let site = Site::new().await;
+    let first = site.exportable(KeySpec::Ec(Curve::P256)).await;
+    let document = json!({"version": "1.0.0", "anyOf": [{"authority": site.server.url("/"),
+        "allOf": [{"claim": "sdk-test", "equals": "true"}, {"claim": "fw", "equals": "new"}]}]});
+    let policy = ReleasePolicy::new(None, false, document.to_string().as_bytes()).unwrap();
+    site.create(KeySpec::Ec(Curve::P256), Some(policy)).await;
+    let of_first = |target| ReleaseKey { version: Some(first.version), ..site.request(target) };
+    let (refusal, why) = site.refused(of_first(site.token(&site.claims()))).await;
+    assert_eq!(refusal, ReleaseRefusal::PolicyNotMet, "{why}");
+    site.released(of_first(site.token_with("fw", json!("new")))).await;
 }

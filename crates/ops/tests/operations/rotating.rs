@@ -5,12 +5,13 @@ use std::sync::Arc;
 use strongroom_crypto::SecretBytes;
 use strongroom_model::rotation::{LifetimeActionParameters, RotationRules};
 use strongroom_model::{
-    AttributesChange, Curve, EncryptionAlgorithm, KeyListing, KeySpec, KeyType, Kind, Timestamp,
-    VaultResource, VersionRecord,
+    AttributesChange, Curve, EncryptionAlgorithm, KeyListing, KeyOperation, KeySpec, KeyType, Kind,
+    Timestamp, VaultResource, VersionRecord,
 };
 use strongroom_ops::{
     BackupKey, CreateKey, DeleteKey, Encrypt, GetKey, GetKeyVersions, NewKey, OpError, PageRequest,
-    Plaintext, PurgeDeletedKey, RecoverDeletedKey, RestoreKey, Swept, UpdateKeyRotationPolicy,
+    Plaintext, PurgeDeletedKey, RecoverDeletedKey, RestoreKey, Swept, UpdateKey,
+    UpdateKeyRotationPolicy,
 };
 use strongroom_seal::{Part, Place, plaintext};
 use strongroom_store::memory::MemoryStore;
@@ -238,4 +239,49 @@ async fn a_restored_symmetric_key_goes_on_counting() {
     let restore = node.admit(&vault, RestoreKey { blob });
     node.ops.restore_key(restore, &mut node.call()).await.unwrap();
     assert!(matches!(encrypt(&node, &vault).await, Err(OpError::WornOut(_))));
+}
+
+#[tokio::test]
+async fn rotations_hold_up_nobodys_purge() {
+    let node = Node::new(MemoryStore::new(), true).await;
+    let vault = node.vault("dev", "rg").await.unwrap();
+    let other = node.vault("other", "rg").await.unwrap();
+    create(&node, &vault, KeySpec::Ec(Curve::P256)).await;
+    set_policy(&node, &vault, None, Some("P7D")).await;
+    create(&node, &other, KeySpec::Ec(Curve::P256)).await;
+    let delete = node.admit(&other, DeleteKey { name: name("key") });
+    node.ops.delete_key(delete, &mut node.call()).await.unwrap();
+    node.clock.advance(7 * DAY + 60).await.unwrap();
+    let swept = node.ops.sweep_promptly().await.unwrap();
+    assert_eq!(swept, Swept { purged: 1, collected: 1, ..NOTHING }, "and nothing was rotated");
+    assert_eq!(node.ops.rotate_due_keys().await.unwrap(), ROTATED);
+    assert_eq!(node.ops.rotate_due_keys().await.unwrap(), NOTHING);
+}
+
+/// With `update` and `decrypt` alone, nobody may make a key exchange key open blobs.
+#[tokio::test]
+async fn a_key_exchange_key_stays_one() {
+    let node = Node::new(MemoryStore::new(), true).await;
+    let vault = node.vault("dev", "rg").await.unwrap();
+    for (before, after) in [
+        (KeyOperation::Import, KeyOperation::Decrypt),
+        (KeyOperation::Decrypt, KeyOperation::Import),
+    ] {
+        let new = NewKey { key_ops: Some(vec![before]), ..NewKey::default() };
+        let spec = KeySpec::rsa(2048, None).unwrap();
+        let key_type = KeyType::RsaHsm;
+        let request = CreateKey { name: name("key"), key_type, spec, new };
+        node.ops.create_key(node.admit(&vault, request), &mut node.call()).await.unwrap();
+        let request = UpdateKey {
+            name: name("key"),
+            version: None,
+            key_ops: Some(vec![after]),
+            attributes: AttributesChange::default(),
+            exportable: None,
+            release_policy: None,
+            tags: None,
+        };
+        let updated = node.ops.update_key(node.admit(&vault, request), &mut node.call()).await;
+        assert!(matches!(updated, Err(OpError::Invalid(_))), "{before} to {after}");
+    }
 }

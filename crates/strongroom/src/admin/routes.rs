@@ -23,7 +23,7 @@ use strongroom_ops::vaults::CreateVault;
 use strongroom_ops::{Call, OpError};
 
 use super::Peer;
-use crate::server::{Node, carry_out, sweep};
+use crate::server::{Node, carry_out, sweep_all};
 
 #[derive(Clone)]
 struct Admin {
@@ -380,7 +380,7 @@ async fn advance_clock(State(admin): State<Admin>, Json(sent): Json<Advance>) ->
     admin.record(call, None).await?;
     let moved = admin.node.clock.advance(sent.seconds).await.map_err(failed)?;
     let now = moved.ok_or_else(refused)?;
-    let swept = sweep(&admin.node).await.map_err(failed)?;
+    let swept = sweep_all(&admin.node).await.map_err(failed)?;
     Ok(Json(json!({
         "now": now.0,
         "purged": swept.purged,

@@ -10,7 +10,7 @@ use strongroom_model::release::Authority;
 use strongroom_ops::release::{Attestation, AttestationVerifier, Release, Unbelieved, Verifying};
 
 use super::trust::Trust;
-use crate::config::AttestationAuthoritySection;
+use crate::config::Config;
 use crate::error::CliError;
 
 struct Verifier(AttestationAuthorities);
@@ -43,12 +43,23 @@ impl AttestationVerifier for Verifier {
 /// # Errors
 /// [`CliError::Failed`], naming the authority that breaks a rule.
 pub(crate) async fn release(
-    sections: &[AttestationAuthoritySection],
+    config: &Config,
     listeners: Vec<SocketAddr>,
     trust: &Arc<Trust>,
 ) -> Result<Option<Release>, CliError> {
+    let sections = &config.attestation_authorities;
     if sections.is_empty() {
         return Ok(None);
+    }
+    let bare = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
+    for issuer in &config.trusted_issuers {
+        if sections.iter().any(|section| bare(&section.url) == bare(&issuer.issuer)) {
+            return Err(CliError::Failed(format!(
+                "attestation authority {}: it is a trusted issuer too, so tokens of its users \
+                 could release keys",
+                issuer.issuer
+            )));
+        }
     }
     let trusted = sections.iter().map(|section| {
         let url = section.url.clone();

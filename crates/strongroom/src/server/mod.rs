@@ -18,4 +18,4 @@ mod token_audit;
 mod trust;
 
 pub(crate) use node::Node;
-pub(crate) use tasks::{carry_out, sweep};
+pub(crate) use tasks::{carry_out, sweep_all};

@@ -47,8 +47,7 @@ impl Running {
         if let Err(error) = tasks::sweep(node).await {
             tracing::warn!(%error, "not all that fell due could be done; it is tried again");
         }
-        let authorities = &config.attestation_authorities;
-        let release = attestation::release(authorities, addresses.clone(), trust).await?;
+        let release = attestation::release(config, addresses.clone(), trust).await?;
         let service = node.service(addresses);
         let service = Arc::new(match release {
             Some(release) => service.with_release(release),

@@ -30,6 +30,16 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
             }
         }
     });
+    // Apart from the rest: making keys takes its time.
+    let rotating = Arc::clone(node);
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = rotating.ops.rotate_due_keys().await {
+                tracing::warn!(%error, "not all keys that are due could be rotated");
+            }
+        }
+    });
     let renewing = Arc::clone(trust);
     tasks.spawn(async move {
         loop {
@@ -52,8 +62,8 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
     tasks
 }
 
-/// One round: the clock, the timers, the token-signing keys. What of it fails does not keep the
-/// rest from being done.
+/// One round: the clock, the timers but for rotations, the token-signing keys. What of it fails
+/// does not keep the rest from being done.
 ///
 /// # Errors
 /// [`CliError::Failed`] with the first failure; what is left is due at the next round.
@@ -61,9 +71,19 @@ pub(crate) async fn sweep(node: &Node) -> Result<strongroom_ops::Swept, CliError
     let ticked = node.clock.tick().await.map_err(CliError::failed);
     // Days of retention are counted by the clock too: what a leap would remove must wait with it.
     node.audit.pause_retention(node.clock.is_paused());
-    let swept = node.ops.sweep().await.map_err(CliError::failed);
+    let swept = node.ops.sweep_promptly().await.map_err(CliError::failed);
     let rotated = rotate_token_keys(node).await;
     ticked.and(rotated).and(swept)
+}
+
+/// One round, and the rotations of keys that are due.
+///
+/// # Errors
+/// As [`sweep`].
+pub(crate) async fn sweep_all(node: &Node) -> Result<strongroom_ops::Swept, CliError> {
+    let swept = sweep(node).await?;
+    let rotated = node.ops.rotate_due_keys().await.map_err(CliError::failed)?;
+    Ok(strongroom_ops::Swept { rotated: rotated.rotated, ..swept })
 }
 
 /// Carries out every step of the rotation that is due.

@@ -36,7 +36,9 @@ pub(super) fn columns_are_few(tree: &Tree) -> Vec<Problem> {
 /// Whether an absolute path is in the line, and not a folder of that name within another path.
 fn begins_at(line: &str, path: &str) -> bool {
     let within = |c: char| c.is_alphanumeric() || "_-.~".contains(c);
-    line.match_indices(path).any(|(at, _)| !line[..at].ends_with(within))
+    let mut before: Vec<&str> = line.split(path).collect();
+    before.pop();
+    before.iter().any(|text| !text.ends_with(within))
 }
 
 /// A path of the author's machine means nothing on the reader's.

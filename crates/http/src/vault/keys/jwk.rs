@@ -28,7 +28,8 @@ pub(super) fn imported(
     let key_type = if hsm == Some(true) { named.in_device() } else { named };
     if let Some(blob) = &jwk.key_hsm {
         let blob = blob.to_bytes().filter(|blob| !blob.is_empty()).ok_or_else(invalid)?;
-        return Ok((key_type, Imported::TransferBlob(blob.to_vec())));
+        let curve = members::curve(version, jwk.crv.as_deref())?;
+        return Ok((key_type, Imported::TransferBlob { blob: blob.to_vec(), curve }));
     }
     let key = match key_type.software() {
         KeyType::Rsa => rsa(jwk)?,
