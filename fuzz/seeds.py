@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes corpus/ anew, with pyca/cryptography: an implementation other than ours.
+"""Makes corpus/, with pyca/cryptography: an implementation other than ours.
 
-The keys are those that OpenSSL made for the tests of crates/crypto.
+The keys are those that OpenSSL made for the tests of crates/crypto. What is encrypted differs each
+time.
 """
 
 import base64
@@ -133,6 +134,11 @@ def release_policy():
         {"authority": "https://a", "allOf": [number(1.5), number(-1), number(2**64 - 1)]},
         {"authority": "https://b", "anyOf": [{"allOf": [{"anyOf": [number(1e20)]}]}]}]}
     write("release_policy", "numbers", compact(numbers) + b"\0" + compact({"n": 1.5}))
+    # What has crashed the target once.
+    for name, authority, value in [("ports", "https://a:443:443", 1),
+                                   ("rounded", "https://a", 98446744073709557157)]:
+        rule = {"authority": authority, "allOf": [number(value)]}
+        write("release_policy", name, {"anyOf": [rule]})
 
 
 def token(header, claims):
@@ -201,6 +207,8 @@ def key_requests():
     write("key_requests", "decrypt-OAEP", {"alg": "RSA-OAEP", "value": b64(sealed)})
     write("key_requests", "release", {
         "target": "a.b.c", "nonce": "n", "enc": "RSA_AES_KEY_WRAP_256"})
+    # What has crashed the target once.
+    write("key_requests", "control", b'{"target":"a","enc":"a\x7fb"}')
 
 
 def key_path():

@@ -1,12 +1,12 @@
 //! What keys do, beside a bare server and beside aws-lc in a loop.
 //!
 //! The mixture is 90 % reads, 9 % ES256 and 1 % RSA-4096 signatures, while one more client makes
-//! RSA keys without pause.
+//! RSA keys without pause. RSA keys are measured with 64 connections, the rest with 32.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{READERS, SETTLE, Suite, start_floor};
+use super::{READERS, SETTLE, Suite, WRITERS, start_floor};
 use crate::Result;
 use crate::bare::{Bare, Loop};
 use crate::client::Endpoint;
@@ -115,7 +115,7 @@ impl Suite {
             let mut rounds = Vec::new();
             for _ in 0..self.report.rounds_each {
                 let floor = bare.rate(rsa.bare, self.round)?;
-                let ours = self.to_strongroom(READERS, work.clone());
+                let ours = self.to_strongroom(WRITERS, work.clone());
                 rounds.push((self.load(rsa.what, &ours)?.rps, floor));
             }
             let row = Row::beside(rsa.what, "/s", &rounds).must(Goal::RatioAtLeast(rsa.goal));
@@ -228,7 +228,7 @@ impl Suite {
         let suffix = CREATE;
         let body = r#"{"kty":"EC","crv":"P-256"}"#.to_owned();
         let work = Work::PostEach { prefix: "many-".to_owned(), suffix, body };
-        let mut load = self.to_strongroom(super::WRITERS, work);
+        let mut load = self.to_strongroom(WRITERS, work);
         load.until = Until::Sent(count);
         let made = self.load("create, 64 connections", &load)?;
         std::thread::sleep(SETTLE);
