@@ -176,6 +176,9 @@ def rotation_policy():
         "before": "P1Y2M10D\nrotate - P1M",
         "after": "-\nRotate P18M",
         "notify": "P90D\nNotify - P60D",
+        "soon": "P28D\nRotate P21D -",
+        "late": "P1Y\nRotate - P358D",
+        "never": "P28D\nRotate - P9Y",
         "nothing": "-",
     }.items():
         write("rotation_policy", name, times + text.encode())
@@ -202,6 +205,10 @@ def key_requests():
     for alg in ["A192CBC", "A256CBCPAD"]:
         write("key_requests", f"decrypt-{alg}", {
             "alg": alg, "value": b64(bytes(32)), "iv": b64(bytes(16))})
+    # Of every algorithm: see src/work.rs.
+    for number in range(34):
+        write("key_requests", f"work-{number}", bytes([number, 16, 16, 255, 255, 255]))
+        write("key_requests", f"opened-{number}", bytes([number, 8, 32, 6, 2, 8, 0]))
     oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
     sealed = load("rsa-2048").public_key().encrypt(b"secret", oaep)
     write("key_requests", "decrypt-OAEP", {"alg": "RSA-OAEP", "value": b64(sealed)})

@@ -22,6 +22,9 @@ const PKCS8: [&[u8]; 6] = made_by_openssl! {
     "rsa-2048" "rsa-2048-e3" "p256" "p384" "p521" "p256k"
 };
 
+/// Keys of ML-DSA, which that OpenSSL does not know.
+const ML_DSA: [&[u8]; 1] = [include_bytes!("../corpus/byok_blob/ml-dsa-44")];
+
 /// The lengths of symmetric keys, in bytes.
 const OCT: [usize; 3] = [16, 24, 32];
 
@@ -30,7 +33,9 @@ pub static PROVIDER: LazyLock<CryptoProvider> = LazyLock::new(software::provider
 
 /// One key of every kind, opened; the first is [`KEK`]'s.
 pub static OPENED: LazyLock<Vec<Opened>> = LazyLock::new(|| {
-    let asymmetric = PKCS8.map(|der| ImportedKey::Pkcs8(SecretBytes::new(der.to_vec())));
+    let asymmetric = PKCS8.into_iter().chain(ML_DSA);
+    let asymmetric: Vec<_> =
+        asymmetric.map(|der| ImportedKey::Pkcs8(SecretBytes::new(der.to_vec()))).collect();
     let symmetric = OCT.map(|length| ImportedKey::Oct(SecretBytes::new(vec![7; length])));
     asymmetric.iter().chain(&symmetric).map(|key| Opened::new(&import(key).unwrap())).collect()
 });

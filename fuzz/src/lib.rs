@@ -2,6 +2,7 @@
 
 pub mod jwk;
 pub mod keys;
+pub mod work;
 
 use strongroom_http::fuzzing::Refusal;
 

@@ -1,12 +1,13 @@
-//! The bodies of the key operations but import: one JSON, read as every operation reads it in
-//! several versions, and what is admitted done with keys of every kind.
+//! The bodies of the key operations but import: one JSON (without a brace in front, of
+//! [`strongroom_fuzz::work`]), read as every operation reads it in several versions, and what is
+//! admitted done with keys of every kind.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use strongroom_crypto::provider;
-use strongroom_fuzz::keys::OPENED;
-use strongroom_fuzz::{NEWEST, assert_refusal};
+use strongroom_fuzz::keys::{OPENED, Opened};
+use strongroom_fuzz::{NEWEST, assert_refusal, work};
 use strongroom_http::fuzzing::{self, Refusal};
 use strongroom_model::keys::MAX_TAG_CHARS;
 use strongroom_model::release::Grammar;
@@ -16,7 +17,14 @@ use strongroom_ops::{Ciphertext, CreateKey, Plaintext, Sign, UpdateKey, Verify};
 /// One with releases, one without, and the oldest.
 const OLDER: [&str; 3] = ["7.4", "7.2", "2015-06-01"];
 
-fuzz_target!(|body: &[u8]| {
+fuzz_target!(|data: &[u8]| {
+    let asked;
+    let body = if data.first() == Some(&b'{') {
+        data
+    } else {
+        asked = work::asked(data);
+        &asked
+    };
     for version in OLDER {
         admitted(fuzzing::create(version, body), create);
         admitted(fuzzing::update(version, body), update);
@@ -94,13 +102,13 @@ fn sign(sent: &Sign) {
     }
 }
 
-fn is_admissible(key: &strongroom_fuzz::keys::Opened, sent: &Sign) -> bool {
+fn is_admissible(key: &Opened, sent: &Sign) -> bool {
     use strongroom_model::SignatureAlgorithm::Rsnull;
     key.public.signs_with(sent.algorithm)
         && match sent.algorithm.digest_bytes() {
             Some(length) => sent.digest.len() == length,
             // What fits a modulus of 2048 bits with the padding of PKCS #1.
-            None => sent.algorithm != Rsnull || sent.digest.len() <= 245,
+            None => sent.algorithm != Rsnull || (1..=245).contains(&sent.digest.len()),
         }
 }
 

@@ -11,6 +11,8 @@
 //!  "generator": "<the tool that made it>"}
 //! ```
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -59,16 +61,22 @@ pub struct KeyExchangeKey {
 
 #[derive(Serialize, Deserialize)]
 struct Written<'a> {
-    schema_version: &'a str,
+    #[serde(borrow)]
+    schema_version: Cow<'a, str>,
+    #[serde(borrow)]
     header: Header<'a>,
-    ciphertext: &'a str,
+    #[serde(borrow)]
+    ciphertext: Cow<'a, str>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header<'a> {
-    kid: &'a str,
-    alg: &'a str,
-    enc: &'a str,
+    #[serde(borrow)]
+    kid: Cow<'a, str>,
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow)]
+    enc: Cow<'a, str>,
 }
 
 impl TransferBlob {
@@ -83,16 +91,16 @@ impl TransferBlob {
         }
         let blob: Written<'_> =
             serde_json::from_slice(json).map_err(|_| malformed("it is not the expected JSON"))?;
-        if !matches!(blob.schema_version, "1.0.0" | "1.0") {
+        if !matches!(&*blob.schema_version, "1.0.0" | "1.0") {
             return Err(malformed("its schema_version is not 1.0.0"));
         }
         if blob.header.alg != "dir" || blob.header.enc != "CKM_RSA_AES_KEY_WRAP" {
             return Err(malformed("its alg is not dir, or its enc not CKM_RSA_AES_KEY_WRAP"));
         }
-        let kek = KeyExchangeKey::parse(blob.header.kid)
+        let kek = KeyExchangeKey::parse(&blob.header.kid)
             .ok_or_else(|| malformed("its kid is not the identifier of a key"))?;
         let ciphertext = BASE64URL
-            .decode(blob.ciphertext)
+            .decode(&*blob.ciphertext)
             .map_err(|_| malformed("its ciphertext is not base64url"))?;
         Ok(Self { kek, ciphertext })
     }
@@ -121,8 +129,8 @@ impl KeyExchangeKey {
 /// answers of the service say schema 1.0 and name no generator.
 pub(crate) fn key_hsm(kid: &str, enc: &str, ciphertext: &[u8]) -> Result<String, CryptoError> {
     let ciphertext = BASE64URL.encode(ciphertext);
-    let header = Header { kid, alg: "dir", enc };
-    let blob = Written { schema_version: "1.0", header, ciphertext: &ciphertext };
+    let header = Header { kid: kid.into(), alg: "dir".into(), enc: enc.into() };
+    let blob = Written { schema_version: "1.0".into(), header, ciphertext: ciphertext.into() };
     let json = serde_json::to_vec(&blob).map_err(|_| CryptoError::Internal)?;
     Ok(BASE64URL.encode(json))
 }
@@ -232,6 +240,15 @@ mod tests {
         }
         let current = KID.rsplit_once('/').unwrap().0;
         assert_eq!(KeyExchangeKey::parse(current).unwrap().version, None);
+    }
+
+    #[test]
+    fn a_blob_may_escape_what_json_lets_it() {
+        let plain = sound("AQIDBA");
+        let escaped = plain.replace('/', "\\/");
+        assert_ne!(plain, escaped);
+        let read = |json: &str| TransferBlob::parse(json.as_bytes()).unwrap();
+        assert_eq!(read(&escaped), read(&plain));
     }
 
     #[test]
