@@ -41,6 +41,9 @@ pub enum ModelError {
     /// A release policy that breaks the grammar; the text is for the client.
     #[error("{0}")]
     ReleasePolicy(String),
+    /// A certificate policy, issuer or contact that breaks the rules; the text is for the client.
+    #[error("{0}")]
+    Certificate(String),
     /// A retention outside 7 to 90 days.
     #[error("The soft delete retention must be between 7 and 90 days, not {0}")]
     Retention(u32),

@@ -200,24 +200,31 @@ impl Curve {
 pub const DEFAULT_EXPONENT: u32 = 65_537;
 
 /// A key to be generated: its type without the device, and its size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub enum KeySpec {
     /// An RSA key.
+    #[n(0)]
     Rsa {
         /// The modulus, in bits: 2048, 3072 or 4096.
+        #[n(0)]
         bits: u16,
         /// The public exponent: an odd prime.
+        #[n(1)]
         exponent: u32,
     },
     /// An elliptic curve key.
-    Ec(Curve),
+    #[n(1)]
+    Ec(#[n(0)] Curve),
     /// A symmetric key.
+    #[n(2)]
     Oct {
         /// Its length, in bits: 128, 192 or 256.
+        #[n(0)]
         bits: u16,
     },
     /// An ML-DSA key pair.
-    Akp(AkpAlgorithm),
+    #[n(3)]
+    Akp(#[n(0)] AkpAlgorithm),
 }
 
 impl KeySpec {

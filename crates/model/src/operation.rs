@@ -119,6 +119,73 @@ operations! {
     SecureWrapKey: Key KeysWrap "wrapKey" "KeySecureWrap"
     /// `POST /keys/{name}/{version}/secureunwrapkey`
     SecureUnwrapKey: Key KeysUnwrap "unwrapKey" "KeySecureUnwrap"
+    /// `POST /certificates/{name}/create`
+    CreateCertificate: Certificate CertificatesCreate "create" "CertificateCreate"
+    /// `POST /certificates/{name}/import`
+    ImportCertificate: Certificate CertificatesImport "import" "CertificateImport"
+    /// `GET /certificates/{name}/{version}`
+    GetCertificate: Certificate CertificatesRead "get" "CertificateGet"
+    /// `GET /certificates`
+    GetCertificates: Certificate CertificatesRead "list" "CertificateList"
+    /// `GET /certificates/{name}/versions`
+    GetCertificateVersions: Certificate CertificatesRead "list" "CertificateListVersions"
+    /// `PATCH /certificates/{name}/{version}`
+    UpdateCertificate: Certificate CertificatesUpdate "update" "CertificateUpdate"
+    /// `GET /certificates/{name}/policy`
+    GetCertificatePolicy: Certificate CertificatesRead "get" "CertificatePolicyGet"
+    /// `PATCH /certificates/{name}/policy`
+    UpdateCertificatePolicy: Certificate CertificatesUpdate "update" "CertificatePolicyUpdate"
+    /// `GET /certificates/{name}/pending`
+    GetCertificateOperation: Certificate CertificatesRead "get" "CertificatePendingGet"
+    /// `PATCH /certificates/{name}/pending`
+    UpdateCertificateOperation: Certificate CertificatesUpdate "update" "CertificatePendingUpdate"
+    /// `DELETE /certificates/{name}/pending`
+    DeleteCertificateOperation: Certificate CertificatesUpdate "update" "CertificatePendingDelete"
+    /// `POST /certificates/{name}/pending/merge`
+    MergeCertificate: Certificate CertificatesCreate "create" "CertificatePendingMerge"
+    /// `DELETE /certificates/{name}`
+    DeleteCertificate: Certificate CertificatesDelete "delete" "CertificateDelete"
+    /// `GET /deletedcertificates`
+    GetDeletedCertificates: Certificate CertificatesRead "list" "CertificateListDeleted"
+    /// `GET /deletedcertificates/{name}`
+    GetDeletedCertificate: Certificate CertificatesRead "get" "CertificateGetDeleted"
+    /// `POST /deletedcertificates/{name}/recover`
+    RecoverDeletedCertificate: Certificate CertificatesRecover "recover" "CertificateRecover"
+    /// `DELETE /deletedcertificates/{name}`
+    PurgeDeletedCertificate: Certificate CertificatesPurge "purge" "CertificatePurge"
+    /// `POST /certificates/{name}/backup`
+    BackupCertificate: Certificate CertificatesBackup "backup" "CertificateBackup"
+    /// `POST /certificates/restore`
+    RestoreCertificate: Certificate CertificatesRestore "restore" "CertificateRestore"
+    /// `GET /certificates/issuers`
+    GetCertificateIssuers: Certificate CertificateCasRead "listissuers" "CertificateIssuersList"
+    /// `GET /certificates/issuers/{name}`
+    GetCertificateIssuer: Certificate CertificateCasRead "getissuers" "CertificateIssuerGet"
+    /// `PUT /certificates/issuers/{name}`
+    SetCertificateIssuer: Certificate CertificateCasWrite "setissuers" "CertificateIssuerSet"
+    /// `PATCH /certificates/issuers/{name}`
+    UpdateCertificateIssuer: Certificate CertificateCasWrite "setissuers" "CertificateIssuerUpdate"
+    /// `DELETE /certificates/issuers/{name}`
+    DeleteCertificateIssuer: Certificate CertificateCasDelete "deleteissuers"
+        "CertificateIssuerDelete"
+    /// `GET /certificates/contacts`
+    GetCertificateContacts: Certificate CertificateContactsWrite "managecontacts"
+        "CertificateContactsGet"
+    /// `PUT /certificates/contacts`
+    SetCertificateContacts: Certificate CertificateContactsWrite "managecontacts"
+        "CertificateContactsSet"
+    /// `DELETE /certificates/contacts`
+    DeleteCertificateContacts: Certificate CertificateContactsWrite "managecontacts"
+        "CertificateContactsDelete"
+    /// `POST /certificates/{name}/{version}/revoke`: an extension, not in Azure. Revokes a version
+    /// that an authority of this vault issued.
+    RevokeCertificate: Certificate CertificatesUpdate "update" "CertificateRevoke"
+    /// `POST /certificates/issuers/{name}/revoke`: an extension, not in Azure. Revokes what an
+    /// authority of this vault issued, by its serial number.
+    RevokeIssuedCertificate: Certificate CertificateCasWrite "setissuers" "CertificateIssuedRevoke"
+    /// `POST /certificates/issuers/{name}/eab`: an extension, not in Azure. A key that binds an
+    /// ACME account to the caller (RFC 8555, 7.3.4).
+    CreateAcmeBinding: Certificate CertificatesCreate "create" "CertificateAcmeBindingCreate"
 }
 
 impl Operation {
@@ -134,7 +201,9 @@ impl Operation {
     /// The HTTP status of its success.
     pub fn success_status(self) -> u16 {
         match self {
-            Self::PurgeDeletedSecret | Self::PurgeDeletedKey => 204,
+            Self::PurgeDeletedSecret | Self::PurgeDeletedKey | Self::PurgeDeletedCertificate => 204,
+            Self::CreateCertificate => 202,
+            Self::MergeCertificate => 201,
             _ => 200,
         }
     }

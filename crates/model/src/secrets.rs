@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::ModelError;
+use crate::{ModelError, Version};
 
 /// The longest secret value, in bytes of UTF-8: 25 KB.
 pub const MAX_VALUE_BYTES: usize = 25_600;
@@ -22,6 +22,9 @@ pub struct SecretListing {
     /// Whether the secret lives and dies with a certificate.
     #[n(1)]
     pub managed: Option<bool>,
+    /// For a certificate's secret: the version before this one.
+    #[n(2)]
+    pub previous_version: Option<Version>,
 }
 
 /// Checks a content type.

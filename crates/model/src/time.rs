@@ -22,6 +22,11 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds))
     }
 
+    /// As RFC 3339 writes it: `2026-11-24T12:00:00Z`.
+    pub fn rfc3339(self) -> String {
+        jiff::Timestamp::from_second(self.0).map_or_else(|_| self.0.to_string(), |t| t.to_string())
+    }
+
     /// Seconds from `earlier` to this time; negative if `earlier` is later.
     #[must_use]
     pub fn seconds_since(self, earlier: Self) -> i64 {

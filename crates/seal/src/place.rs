@@ -18,6 +18,22 @@ pub enum Part {
     RotationPolicy(IncarnationId),
     /// How often a version of a symmetric key was used.
     Uses(IncarnationId, Version),
+    /// A certificate's policy, and what it has done.
+    CertificatePolicy(IncarnationId),
+    /// The operation that makes a certificate's next version.
+    Operation(IncarnationId),
+    /// An issuer; the folded name is the issuer's.
+    Issuer,
+    /// The vault's contacts; the folded name is empty.
+    Contacts,
+    /// What an authority issued under a serial number, padded with zeros in front.
+    Issued(IncarnationId, [u8; 20]),
+    /// That an authority revoked what it issued under a serial number, padded likewise.
+    Revoked(IncarnationId, [u8; 20]),
+    /// A record of an authority itself: what it has numbered so far.
+    Authority(IncarnationId),
+    /// A record of the ACME server: its type's letter and its id.
+    Acme(u8, [u8; 16]),
 }
 
 /// The place of a record.
@@ -88,6 +104,14 @@ impl Place<'_> {
                     Part::Body(_, version) => format!("body {version}"),
                     Part::RotationPolicy(_) => "rotation policy".to_owned(),
                     Part::Uses(_, version) => format!("uses of {version}"),
+                    Part::CertificatePolicy(_) => "certificate policy".to_owned(),
+                    Part::Operation(_) => "pending operation".to_owned(),
+                    Part::Issuer => "issuer".to_owned(),
+                    Part::Contacts => "contacts".to_owned(),
+                    Part::Issued(..) => "issued certificate".to_owned(),
+                    Part::Revoked(..) => "revoked certificate".to_owned(),
+                    Part::Authority(_) => "authority".to_owned(),
+                    Part::Acme(letter, _) => format!("ACME record {}", char::from(*letter)),
                 };
                 format!("vault {vault} {}/{name} {part}", kind.collection())
             }
@@ -115,12 +139,31 @@ impl Aad {
             Part::DeletedHead => self.field(b"deleted"),
             Part::Version(incarnation, version) => self.version(b"version", incarnation, version),
             Part::Body(incarnation, version) => self.version(b"body", incarnation, version),
-            Part::RotationPolicy(incarnation) => {
-                self.field(b"rotation");
-                self.field(incarnation.as_bytes());
-            }
+            Part::RotationPolicy(incarnation) => self.two(b"rotation", incarnation.as_bytes()),
             Part::Uses(incarnation, version) => self.version(b"uses", incarnation, version),
+            Part::CertificatePolicy(incarnation) => self.two(b"policy", incarnation.as_bytes()),
+            Part::Operation(incarnation) => self.two(b"operation", incarnation.as_bytes()),
+            Part::Issuer => self.field(b"issuer"),
+            Part::Contacts => self.field(b"contacts"),
+            Part::Issued(incarnation, serial) => {
+                self.two(b"issued", incarnation.as_bytes());
+                self.field(&serial);
+            }
+            Part::Revoked(incarnation, serial) => {
+                self.two(b"revoked", incarnation.as_bytes());
+                self.field(&serial);
+            }
+            Part::Authority(incarnation) => self.two(b"authority", incarnation.as_bytes()),
+            Part::Acme(letter, id) => {
+                self.two(b"acme", &[letter]);
+                self.field(&id);
+            }
         }
+    }
+
+    fn two(&mut self, label: &[u8], id: &[u8]) {
+        self.field(label);
+        self.field(id);
     }
 
     fn version(&mut self, label: &[u8], incarnation: IncarnationId, version: Version) {

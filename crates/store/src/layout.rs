@@ -11,6 +11,14 @@
 //! | `v/<vault 16>/<kind>/b/<incarnation 16><version 16>` | a version's body, written once |
 //! | `v/<vault 16>/k/r/<incarnation 16>` | a key's rotation policy |
 //! | `v/<vault 16>/k/u/<incarnation 16><version 16>` | how often a symmetric key was used |
+//! | `v/<vault 16>/c/p/<incarnation 16>` | a certificate's policy, and what it has done |
+//! | `v/<vault 16>/c/o/<incarnation 16>` | the operation that makes its next version |
+//! | `v/<vault 16>/c/l/<incarnation 16><serial 20>` | what an authority issued |
+//! | `v/<vault 16>/c/x/<incarnation 16><serial 20>` | what an authority revoked |
+//! | `v/<vault 16>/c/n/<incarnation 16>` | what an authority has numbered so far |
+//! | `v/<vault 16>/c/i/<folded name>` | an issuer |
+//! | `v/<vault 16>/c/c/` | the vault's contacts |
+//! | `v/<vault 16>/c/a/<letter><id 16>` | a record of the ACME server |
 //! | `due/<unix time>/<vault 16><kind><incarnation 16>` | a timer |
 //! | `gc/<vault 16><kind><incarnation 16>` | bodies to collect |
 //! | `o/<vault 16>/<request 16>` | an audit record on its way to the journal |
@@ -63,11 +71,36 @@ pub enum Table {
     RotationPolicies,
     /// Counts of uses of symmetric keys.
     Uses,
+    /// Policies of certificates.
+    CertificatePolicies,
+    /// Operations that make certificates.
+    Operations,
+    /// What authorities issued.
+    Issued,
+    /// What authorities revoked.
+    Revoked,
+    /// What authorities have numbered.
+    Authorities,
+    /// Issuers.
+    Issuers,
+    /// The vault's contacts.
+    Contacts,
+    /// Records of the ACME server.
+    Acme,
 }
 
 /// The tables whose rows belong to an incarnation, and go with it.
-pub const OF_INCARNATIONS: [Table; 4] =
-    [Table::Bodies, Table::Versions, Table::RotationPolicies, Table::Uses];
+pub const OF_INCARNATIONS: [Table; 9] = [
+    Table::Bodies,
+    Table::Versions,
+    Table::RotationPolicies,
+    Table::Uses,
+    Table::CertificatePolicies,
+    Table::Operations,
+    Table::Issued,
+    Table::Revoked,
+    Table::Authorities,
+];
 
 impl Table {
     fn letter(self) -> u8 {
@@ -78,6 +111,14 @@ impl Table {
             Self::Bodies => b'b',
             Self::RotationPolicies => b'r',
             Self::Uses => b'u',
+            Self::CertificatePolicies => b'p',
+            Self::Operations => b'o',
+            Self::Issued => b'l',
+            Self::Revoked => b'x',
+            Self::Authorities => b'n',
+            Self::Issuers => b'i',
+            Self::Contacts => b'c',
+            Self::Acme => b'a',
         }
     }
 }
@@ -137,6 +178,53 @@ pub fn rotation_policy(vault: VaultId, id: IncarnationId) -> Vec<u8> {
 pub fn uses(vault: VaultId, id: IncarnationId, version: Version) -> Vec<u8> {
     let mut key = incarnation(vault, Kind::Key, Table::Uses, id);
     key.extend_from_slice(version.as_bytes());
+    key
+}
+
+/// A certificate's policy.
+pub fn certificate_policy(vault: VaultId, id: IncarnationId) -> Vec<u8> {
+    incarnation(vault, Kind::Certificate, Table::CertificatePolicies, id)
+}
+
+/// The operation that makes a certificate's next version.
+pub fn operation(vault: VaultId, id: IncarnationId) -> Vec<u8> {
+    incarnation(vault, Kind::Certificate, Table::Operations, id)
+}
+
+/// What an authority issued under a serial number, padded with zeros in front.
+pub fn issued(vault: VaultId, authority: IncarnationId, serial: &[u8; 20]) -> Vec<u8> {
+    let mut key = incarnation(vault, Kind::Certificate, Table::Issued, authority);
+    key.extend_from_slice(serial);
+    key
+}
+
+/// What an authority revoked under a serial number, padded with zeros in front.
+pub fn revoked(vault: VaultId, authority: IncarnationId, serial: &[u8; 20]) -> Vec<u8> {
+    let mut key = incarnation(vault, Kind::Certificate, Table::Revoked, authority);
+    key.extend_from_slice(serial);
+    key
+}
+
+/// What an authority has numbered so far.
+pub fn authority(vault: VaultId, id: IncarnationId) -> Vec<u8> {
+    incarnation(vault, Kind::Certificate, Table::Authorities, id)
+}
+
+/// An issuer.
+pub fn issuer(vault: VaultId, folded: &str) -> Vec<u8> {
+    named(vault, Kind::Certificate, Table::Issuers, folded)
+}
+
+/// The vault's contacts.
+pub fn contacts(vault: VaultId) -> Vec<u8> {
+    table(vault, Kind::Certificate, Table::Contacts)
+}
+
+/// A record of the ACME server: its type's letter and its id.
+pub fn acme(vault: VaultId, letter: u8, id: &[u8; 16]) -> Vec<u8> {
+    let mut key = table(vault, Kind::Certificate, Table::Acme);
+    key.push(letter);
+    key.extend_from_slice(id);
     key
 }
 
