@@ -10,6 +10,7 @@ mod ffi;
 pub mod jws;
 pub mod kdf;
 pub mod mac;
+pub mod pbe;
 pub mod process;
 pub mod provider;
 pub mod public;

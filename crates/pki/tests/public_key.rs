@@ -22,6 +22,7 @@ fn keys_are_read_as_another_implementation_wrote_them() {
         let curve = match name {
             "RSA-2048" | "RSA-3" => None,
             "P-256" | "P-384" | "P-521" => Some(Curve::parse(name).unwrap()),
+            "secp256k1" => Some(Curve::P256K),
             _ => {
                 assert!(found.is_err(), "{name}");
                 continue;
@@ -38,7 +39,7 @@ fn keys_are_read_as_another_implementation_wrote_them() {
         assert!(whole.windows(info.len()).any(|window| window == info), "{name}");
         read += 1;
     }
-    assert_eq!(read, 5);
+    assert_eq!(read, 6);
 }
 
 #[test]

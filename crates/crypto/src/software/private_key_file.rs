@@ -2,8 +2,8 @@
 
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
-use pkcs8::PrivateKeyInfoRef;
 use pkcs8::spki::AlgorithmIdentifierRef;
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use strongroom_model::{Curve, PublicKey};
 
 use crate::provider::ImportedKey;
@@ -63,6 +63,36 @@ pub fn read(encoding: Encoding, der: &SecretBytes) -> Result<ImportedKey, Crypto
     }
 }
 
+/// The key in PKCS#8, version 1, without what else a file may say of it: the attributes, and the
+/// public key outside the private one. Whether its parts belong together is for the import to
+/// check.
+///
+/// # Errors
+/// As [`read`].
+pub fn to_pkcs8(encoding: Encoding, der: &SecretBytes) -> Result<SecretBytes, CryptoError> {
+    match encoding {
+        Encoding::Pkcs1 => {
+            RsaPrivateKey::from_der(der.expose()).map_err(|_| CryptoError::Key)?;
+            wrapped(RSA_ENCRYPTION, AnyRef::NULL, der.expose())
+        }
+        Encoding::Sec1 => {
+            let key = EcPrivateKey::from_der(der.expose()).map_err(|_| CryptoError::Key)?;
+            as_pkcs8(named_curve(key.parameters)?, der.expose())
+        }
+        Encoding::Pkcs8 => {
+            let key = PrivateKeyInfoRef::try_from(der.expose()).map_err(|_| CryptoError::Key)?;
+            let inner = key.private_key.as_bytes();
+            if key.algorithm.oid == RSA_ENCRYPTION {
+                return wrapped(RSA_ENCRYPTION, AnyRef::NULL, inner);
+            }
+            if key.algorithm.oid != EC_PUBLIC_KEY {
+                return Err(CryptoError::Algorithm);
+            }
+            as_pkcs8(named_curve(key.algorithm.parameters)?, inner)
+        }
+    }
+}
+
 fn read_rsa(der: &[u8]) -> Result<ImportedKey, CryptoError> {
     let key = RsaPrivateKey::from_der(der).map_err(|_| CryptoError::Key)?;
     let secret = |part: UintRef<'_>| SecretBytes::new(part.as_bytes().to_vec());
@@ -93,9 +123,16 @@ fn read_ec(
 
 fn as_pkcs8(curve: Curve, sec1: &[u8]) -> Result<SecretBytes, CryptoError> {
     let oid = CURVES.iter().find(|(_, known)| *known == curve).map(|(oid, _)| oid);
-    let parameters = oid.map(AnyRef::from);
-    let algorithm = AlgorithmIdentifierRef { oid: EC_PUBLIC_KEY, parameters };
-    let key = OctetStringRef::new(sec1).map_err(|_| CryptoError::Key)?;
+    wrapped(EC_PUBLIC_KEY, oid.ok_or(CryptoError::Internal)?.into(), sec1)
+}
+
+fn wrapped(
+    oid: ObjectIdentifier,
+    parameters: AnyRef<'_>,
+    key: &[u8],
+) -> Result<SecretBytes, CryptoError> {
+    let algorithm = AlgorithmIdentifierRef { oid, parameters: Some(parameters) };
+    let key = OctetStringRef::new(key).map_err(|_| CryptoError::Key)?;
     let der = PrivateKeyInfoRef::new(algorithm, key).to_der().map_err(|_| CryptoError::Internal)?;
     Ok(SecretBytes::new(der))
 }
