@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_directory::{Directory, TrustedIssuer};
 use strongroom_model::{Caller, Endpoints, IdentityType, PrincipalId, Timestamp};
+use strongroom_outgoing::OutgoingRules;
 use uuid::Uuid;
 
 pub(crate) mod keys;
-mod outgoing;
-
-pub use outgoing::OutgoingRules;
 
 use crate::TokenFault;
 use crate::claims::Claims;

@@ -16,11 +16,11 @@ mod own;
 mod verify;
 
 pub use challenge::Challenge;
-pub use external::OutgoingRules;
 pub use fault::TokenFault;
 pub use verify::{Authenticator, bearer_token};
 
 use strongroom_directory::Directory;
+pub use strongroom_outgoing::OutgoingRules;
 
 /// Gives the directory as it stands now; called for every request, so it must be cheap.
 pub type CurrentDirectory = Arc<dyn Fn() -> Arc<Directory> + Send + Sync>;

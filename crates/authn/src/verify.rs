@@ -6,9 +6,10 @@ use quick_cache::sync::Cache;
 use strongroom_crypto::digest::sha256;
 use strongroom_directory::{Directory, TrustedIssuer};
 use strongroom_model::{Caller, ClientId, Endpoints, PrincipalId, TenantId, Timestamp};
+use strongroom_outgoing::OutgoingRules;
 
 use crate::claims::Claims;
-use crate::external::{ExternalIssuers, OutgoingRules};
+use crate::external::ExternalIssuers;
 use crate::jws::{Jws, MOST_BYTES};
 use crate::own::{self, OwnIssuer};
 use crate::{CurrentDirectory, TokenFault, external};

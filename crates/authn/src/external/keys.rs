@@ -13,10 +13,10 @@ use strongroom_crypto::jws::{SignatureAlgorithm, VerifyingKey};
 use strongroom_directory::TrustedIssuer;
 use strongroom_model::PublicKey;
 use strongroom_model::release::Authority;
+use strongroom_outgoing::{OutgoingError, OutgoingRules};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::outgoing::{FetchError, OutgoingRules};
 use crate::claims::Claims;
 
 /// Keys younger than this are not fetched again for a `kid` that they contain.
@@ -28,8 +28,22 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// The least time between two attempts, whatever tokens ask for.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(30);
 
+/// How long one request may take, resolving and connecting included.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The most keys that one issuer may show.
 const MOST_KEYS: usize = 64;
+
+/// Why an issuer's keys were not had. The texts go to the log only.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
+    #[error("the document is not the expected JSON, or holds no usable key")]
+    Document,
+    #[error("the discovery document names another issuer")]
+    OtherIssuer,
+}
 
 /// Where an issuer's keys are.
 pub(crate) struct KeySource {
@@ -169,7 +183,7 @@ async fn fetch(
         Some(uri) => uri.clone(),
         None => discover(source, outgoing).await?,
     };
-    parse_keys(&outgoing.fetch(&jwks_uri, ca_pem).await?)
+    parse_keys(&outgoing.fetch(&jwks_uri, ca_pem, TIMEOUT).await?)
 }
 
 /// The discovery document's `jwks_uri` (OpenID Connect Discovery 1.0, section 4). Its `issuer`
@@ -177,7 +191,7 @@ async fn fetch(
 async fn discover(source: &KeySource, outgoing: &OutgoingRules) -> Result<String, FetchError> {
     let base = source.issuer.trim_end_matches('/');
     let url = format!("{base}/.well-known/openid-configuration");
-    let document = outgoing.fetch(&url, source.ca_pem.as_deref()).await?;
+    let document = outgoing.fetch(&url, source.ca_pem.as_deref(), TIMEOUT).await?;
     let document = Claims::parse(&document).map_err(|_| FetchError::Document)?;
     if !source.is_named(document.text("issuer")) {
         return Err(FetchError::OtherIssuer);
