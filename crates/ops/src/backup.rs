@@ -2,7 +2,7 @@
 //!
 //! `SRB1 | subscription 16 | sealed record`. The blob is sealed under the subscription's backup
 //! key, so it opens only in this installation and in that subscription, and any change of it is
-//! found.
+//! found. A certificate's blob has its key and secret in it.
 
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 use strongroom_authz::{Admitted, Authorized};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::rotation::RotationPolicy;
-use strongroom_model::{Head, ObjectName, SoftDelete, State, SubscriptionId, VersionRecord};
+use strongroom_model::{Head, Kind, ObjectName, SoftDelete, State, SubscriptionId, VersionRecord};
 use strongroom_seal::{Part, Place, plaintext};
 use strongroom_store::layout::{self, Table};
 use strongroom_store::{Condition, Outcome, Revision, Snapshot, Store, Txn};
@@ -45,6 +45,8 @@ name_only! {
     BackupSecret
     /// Backs up a key.
     BackupKey
+    /// Backs up a certificate with its key and secret.
+    BackupCertificate
 }
 
 /// Restores a secret from a backup.
@@ -59,12 +61,18 @@ pub struct RestoreKey {
     pub blob: String,
 }
 
-about_vault! { RestoreSecret RestoreKey }
+/// Restores a certificate with its key and secret from a backup.
+pub struct RestoreCertificate {
+    /// The blob, in base64url.
+    pub blob: String,
+}
+
+about_vault! { RestoreSecret RestoreKey RestoreCertificate }
 
 #[derive(Encode, Decode)]
-struct Backup<L> {
+pub(crate) struct Backup<L> {
     #[n(0)]
-    name: ObjectName,
+    pub(crate) name: ObjectName,
     /// Oldest first; the last one is the current version.
     #[n(1)]
     versions: Vec<BackedUp<L>>,
@@ -74,7 +82,7 @@ struct Backup<L> {
 }
 
 #[derive(Encode, Decode)]
-struct BackedUp<L> {
+pub(crate) struct BackedUp<L> {
     #[n(0)]
     record: VersionRecord<L>,
     #[cbor(n(1), with = "minicbor::bytes")]
@@ -151,11 +159,20 @@ impl<S: Store> Ops<S> {
             return Err(OpError::Managed(K::KIND));
         }
         let backup = read_versions(&objects, &snapshot, found.head).await?;
-        let plain = plaintext::encode(&backup)
+        self.seal_backup(authorized.vault().subscription, K::KIND, &backup).await
+    }
+
+    /// A backup as a blob.
+    pub(crate) async fn seal_backup<B: Encode<()>>(
+        &self,
+        subscription: SubscriptionId,
+        kind: Kind,
+        backup: &B,
+    ) -> Result<String, OpError> {
+        let plain = plaintext::encode(backup)
             .map_err(|_| OpError::Internal("a backup does not encode".into()))?;
-        let subscription = authorized.vault().subscription;
         let keys = self.ring.backup(subscription).await?;
-        let sealed = keys.seal(&Place::Backup(subscription, K::KIND), &plain)?;
+        let sealed = keys.seal(&Place::Backup(subscription, kind), &plain)?;
         let blob = URL_SAFE_NO_PAD.encode([MAGIC, subscription.as_bytes(), &sealed].concat());
         if blob.len() > MAX_RESTORE_BYTES - JSON_BYTES {
             return Err(OpError::Invalid(
@@ -172,21 +189,21 @@ impl<S: Store> Ops<S> {
         blob: &str,
         call: &mut Call,
     ) -> Result<(Head<K::Listing>, SoftDelete), OpError> {
-        let backup = self.open_backup::<K>(authorized.vault().subscription, blob).await?;
+        let subscription = authorized.vault().subscription;
+        let backup: Backup<K::Listing> = self.open_backup(subscription, K::KIND, blob).await?;
+        if backup.versions.is_empty() {
+            return Err(OpError::MalformedBackup);
+        }
         call.set_property("restoredName", backup.name.to_string());
         let objects = &self.objects::<K>(authorized).await?;
         check_free(objects, &self.snapshot().await?, &backup.name).await?;
         let restored = self.write_restored(objects, &backup, call).await?;
-        let Restored { head, mark, marked } = &restored;
-        let folded = head.name.folded();
+        let head = &restored.head;
         let mut deciding = self.deciding(authorized, &head.name).await;
         loop {
             let moment = deciding.moment().await?;
             check_free(objects, &moment.snapshot, &head.name).await?;
-            let txn = objects.require_active(moment.txn(), &folded, None);
-            let txn = objects.require_deleted(txn, &folded, None);
-            let txn = txn.require(mark.clone(), Condition::AtRevision(*marked));
-            let txn = objects.put_head(txn, head)?.delete(mark.clone());
+            let txn = restored.put(objects, moment.txn())?;
             let txn = K::head_changed(objects, &moment.snapshot, txn, head).await?;
             if deciding.commit(call, txn).await? {
                 return Ok((restored.head, moment.soft_delete()));
@@ -194,11 +211,13 @@ impl<S: Store> Ops<S> {
         }
     }
 
-    async fn open_backup<K: ObjectKind>(
+    /// The backup in a blob.
+    pub(crate) async fn open_backup<B: for<'b> Decode<'b, ()>>(
         &self,
         subscription: SubscriptionId,
+        kind: Kind,
         blob: &str,
-    ) -> Result<Backup<K::Listing>, OpError> {
+    ) -> Result<B, OpError> {
         let malformed = || OpError::MalformedBackup;
         let bytes = URL_SAFE_NO_PAD
             .decode(blob)
@@ -210,16 +229,14 @@ impl<S: Store> Ops<S> {
             return Err(malformed());
         }
         let keys = self.ring.backup(subscription).await?;
-        let place = Place::Backup(subscription, K::KIND);
+        let place = Place::Backup(subscription, kind);
         let plain: SecretBytes = keys.open(&place, sealed).map_err(|_| malformed())?;
-        let backup: Backup<K::Listing> =
-            minicbor::decode(plain.expose()).map_err(|_| malformed())?;
-        if backup.versions.is_empty() { Err(malformed()) } else { Ok(backup) }
+        minicbor::decode(plain.expose()).map_err(|_| malformed())
     }
 
     /// Writes the bodies and the older versions' records under a fresh incarnation, where nobody
     /// sees them until there is a head. A mark makes them garbage should the head never come.
-    async fn write_restored<K: ObjectKind>(
+    pub(crate) async fn write_restored<K: ObjectKind>(
         &self,
         objects: &Objects<K>,
         backup: &Backup<K::Listing>,
@@ -267,10 +284,25 @@ impl<S: Store> Ops<S> {
 }
 
 /// A restored object that nobody sees yet, and the mark that everything written for it requires.
-struct Restored<L> {
-    head: Head<L>,
+pub(crate) struct Restored<L> {
+    pub(crate) head: Head<L>,
     mark: Vec<u8>,
     marked: Revision,
+}
+
+impl<L> Restored<L> {
+    /// Puts the head under a name that is free, so that everybody sees the object.
+    pub(crate) fn put<K: ObjectKind<Listing = L>>(
+        &self,
+        objects: &Objects<K>,
+        txn: Txn,
+    ) -> Result<Txn, OpError> {
+        let folded = self.head.name.folded();
+        let txn = objects.require_active(txn, &folded, None);
+        let txn = objects.require_deleted(txn, &folded, None);
+        let txn = txn.require(self.mark.clone(), Condition::AtRevision(self.marked));
+        Ok(objects.put_head(txn, &self.head)?.delete(self.mark.clone()))
+    }
 }
 
 /// A conflict here means that the collector has taken the mark: the restore took too long.
@@ -282,7 +314,7 @@ fn committed(outcome: Outcome) -> Result<Revision, OpError> {
 }
 
 /// All versions of an object with their values, oldest first, the current one last.
-async fn read_versions<K: ObjectKind>(
+pub(crate) async fn read_versions<K: ObjectKind>(
     objects: &Objects<K>,
     snapshot: &impl Snapshot,
     head: Head<K::Listing>,
@@ -318,7 +350,8 @@ async fn read_versions<K: ObjectKind>(
     Ok(Backup { name: head.name, versions, rotation })
 }
 
-async fn check_free<K: ObjectKind>(
+/// Refuses a name that is taken.
+pub(crate) async fn check_free<K: ObjectKind>(
     objects: &Objects<K>,
     snapshot: &impl Snapshot,
     name: &ObjectName,

@@ -17,6 +17,7 @@ impl<S: Store> Ops<S> {
         match authorized.operation() {
             Operation::CreateKey
             | Operation::RotateKey
+            | Operation::CreateCertificate
             | Operation::ReleaseKey
             | Operation::GetKey
             | Operation::GetKeyAttestation
@@ -28,9 +29,11 @@ impl<S: Store> Ops<S> {
             | Operation::SecureUnwrapKey
             | Operation::Sign
             | Operation::Verify => Ok(()),
-            Operation::SetSecret | Operation::RollbackSecret | Operation::ImportKey => {
-                self.charge(authorized, Transaction::Write)
-            }
+            Operation::SetSecret
+            | Operation::RollbackSecret
+            | Operation::ImportKey
+            | Operation::ImportCertificate
+            | Operation::MergeCertificate => self.charge(authorized, Transaction::Write),
             _ => self.charge(authorized, Transaction::Other),
         }
     }

@@ -81,7 +81,19 @@ impl<S: Store> Deciding<'_, S> {
     /// # Errors
     /// That the service cannot.
     pub(crate) async fn commit(&self, call: &mut Call, txn: Txn) -> Result<bool, OpError> {
-        let status = self.authorized.operation().success_status();
+        self.commit_as(call, self.authorized.operation().success_status(), txn).await
+    }
+
+    /// As [`Deciding::commit`], where the answer has another status than the operation's.
+    ///
+    /// # Errors
+    /// That the service cannot.
+    pub(crate) async fn commit_as(
+        &self,
+        call: &mut Call,
+        status: u16,
+        txn: Txn,
+    ) -> Result<bool, OpError> {
         let vault = self.authorized.vault().id;
         let outcome = self.ops.commit_recorded(call, vault, status, txn).await?;
         Ok(matches!(outcome, Outcome::Committed(_)))

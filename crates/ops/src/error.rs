@@ -6,6 +6,7 @@ use strongroom_crypto::CryptoError;
 use strongroom_directory::DirectoryError;
 use strongroom_model::lifecycle::Refusal;
 use strongroom_model::{KeyOperation, KeyType, Kind, ModelError, ObjectName, Version};
+use strongroom_pki::PkiError;
 use strongroom_seal::SealError;
 use strongroom_store::StoreError;
 
@@ -104,6 +105,35 @@ pub enum OpError {
         /// says nothing.
         retry_after: Option<u32>,
     },
+    /// No operation that makes a certificate's next version.
+    #[error("no pending operation of the certificate {name}")]
+    PendingNotFound {
+        /// The certificate's name, as the client spelt it.
+        name: String,
+    },
+    /// A certificate's next version is being made already.
+    #[error("a version of the certificate is being made already")]
+    PendingExists,
+    /// The operation that makes a certificate's next version has ended.
+    #[error("the pending operation has ended")]
+    PendingEnded,
+    /// A certificate cannot have the name of a key or secret that is not its own.
+    #[error("{name} is the name of one of the {} already", kind.collection())]
+    NameInUse {
+        /// What has the name.
+        kind: Kind,
+        /// The name, as the client spelt it.
+        name: String,
+    },
+    /// No issuer of the name.
+    #[error("no issuer named {0}")]
+    IssuerNotFound(String),
+    /// The vault has no contacts.
+    #[error("the vault has no contacts")]
+    ContactsNotFound,
+    /// No authority of the vault issued the certificate.
+    #[error("no authority of the vault issued {0}")]
+    NotIssued(String),
     /// Others changed the object at the same time, again and again.
     #[error("the object is being changed by several requests at once")]
     Contended,
@@ -200,6 +230,16 @@ impl From<AuditError> for OpError {
         match error {
             AuditError::Full => Self::AuditFull,
             other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<PkiError> for OpError {
+    /// What is wrong with a certificate is for the client; what is wrong here is not.
+    fn from(error: PkiError) -> Self {
+        match error {
+            PkiError::Crypto(_) | PkiError::Encoding => Self::Internal(error.to_string()),
+            other => Self::Invalid(other.to_string()),
         }
     }
 }

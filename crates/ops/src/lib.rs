@@ -4,19 +4,25 @@
 //! A mutation is one deciding transaction with its audit record inside: committed means audited.
 
 mod access;
+mod acme;
 mod audited;
+mod authorities;
 mod backup;
 mod byok;
+mod certificates;
 mod charge;
+mod contacts;
 mod decide;
 mod error;
 mod garbage;
 mod heads;
 pub mod identities;
+mod issuers;
 mod keys;
 mod lifecycle;
 mod listing;
 mod objects;
+mod orders;
 pub mod release;
 mod request;
 mod secrets;
@@ -33,10 +39,37 @@ use strongroom_directory::{Clock, DirectoryService};
 use strongroom_seal::KeyRing;
 use strongroom_store::Store;
 
+pub use acme::{
+    AcmeAccount, AcmeAccountStatus, AcmeAuthorization, AcmeAuthorizationStatus, AcmeBinding,
+    AcmeChallenge, AcmeError, AcmeErrorKind, AcmeId, AcmeOrder, AcmeOrderStatus, AcmeRefusal,
+    AnswerAcmeChallenge, BoundPrincipal, ChangeAcmeKey, CreateAcmeBinding,
+    DeactivateAcmeAuthorization, FinalizeAcmeOrder, GetAcmeCertificate, GetAcmeOrder,
+    GetAcmeOrders, Identifier, MAX_IDENTIFIERS, NewAcmeAccount, NewAcmeOrder, NotAnAcmeId,
+    OfferedBinding, RevokeAcmeCertificate, RevokeByCertificateKey, UpdateAcmeAccount,
+    ValidationTask,
+};
 pub use audited::Call;
-pub use backup::{BackupKey, BackupSecret, MAX_RESTORE_BYTES, RestoreKey, RestoreSecret};
+pub use authorities::{
+    CertificateWork, MAX_OCSP_BYTES, Publication, Published, RevokeCertificate,
+    RevokeIssuedCertificate, Revoked,
+};
+pub use backup::{
+    BackupCertificate, BackupKey, BackupSecret, MAX_RESTORE_BYTES, RestoreCertificate, RestoreKey,
+    RestoreSecret,
+};
 pub use byok::{KeyExchangeKey, TransferBlob};
+pub use certificates::{
+    CertificateView, CreateCertificate, DeleteCertificateOperation, DeletedCertificateView,
+    GetCertificate, GetCertificateOperation, GetCertificatePolicy, ImportCertificate,
+    MergeCertificate, Notice, NoticeKind, Notifier, OperationView, PolicyView, UpdateCertificate,
+    UpdateCertificateOperation, UpdateCertificatePolicy,
+};
+pub use contacts::{DeleteCertificateContacts, GetCertificateContacts, SetCertificateContacts};
 pub use error::{OpError, Unusable};
+pub use issuers::{
+    DeleteCertificateIssuer, GetCertificateIssuer, GetCertificateIssuers, SetCertificateIssuer,
+    UpdateCertificateIssuer,
+};
 pub use keys::{
     Ciphertext, CreateKey, Decrypt, DecryptedView, Encrypt, EncryptedView, GetKey,
     GetKeyAttestation, GetKeyRotationPolicy, ImportKey, Imported, KeyRules, KeyView, KeyWork,
@@ -44,12 +77,15 @@ pub use keys::{
     UpdateKeyRotationPolicy, Verify, WrapKey,
 };
 pub use lifecycle::{
-    DeleteKey, DeleteSecret, DeletedKeyView, DeletedSecretView, DeletedView, GetDeletedKey,
-    GetDeletedSecret, PurgeDeletedKey, PurgeDeletedSecret, RecoverDeletedKey, RecoverDeletedSecret,
+    DeleteCertificate, DeleteKey, DeleteSecret, DeletedKeyView, DeletedSecretView, DeletedView,
+    GetDeletedCertificate, GetDeletedKey, GetDeletedSecret, PurgeDeletedCertificate,
+    PurgeDeletedKey, PurgeDeletedSecret, RecoverDeletedCertificate, RecoverDeletedKey,
+    RecoverDeletedSecret,
 };
 pub use listing::{
-    GetDeletedKeys, GetDeletedSecrets, GetKeyVersions, GetKeys, GetSecretVersions, GetSecrets,
-    Listed, ListedKey, ListedSecret, MAX_PAGE, Page, PageRequest,
+    GetCertificateVersions, GetCertificates, GetDeletedCertificates, GetDeletedKeys,
+    GetDeletedSecrets, GetKeyVersions, GetKeys, GetSecretVersions, GetSecrets, Listed,
+    ListedCertificate, ListedKey, ListedSecret, MAX_PAGE, Page, PageRequest,
 };
 pub use secrets::{GetSecret, RollbackSecret, SecretView, SetSecret, UpdateSecret};
 pub use sweeper::Swept;
@@ -64,9 +100,14 @@ pub struct Ops<S: Store> {
     turns: turns::Turns,
     secret_heads: heads::Heads<objects::Secrets>,
     key_heads: heads::Heads<objects::Keys>,
+    certificate_heads: heads::Heads<objects::Certificates>,
+    authorities: authorities::Authorities,
+    certificate_work: CertificateWork,
+    notifier: Option<Arc<dyn Notifier>>,
     opened_keys: keys::opened::OpenedKeys,
     uses: keys::uses::Uses,
     work: KeyWork,
+    orders: orders::Steps,
 }
 
 impl<S: Store> Ops<S> {
@@ -88,9 +129,14 @@ impl<S: Store> Ops<S> {
             turns: turns::Turns::new(),
             secret_heads: heads::Heads::new(),
             key_heads: heads::Heads::new(),
+            certificate_heads: heads::Heads::new(),
+            authorities: authorities::Authorities::new(),
+            certificate_work: CertificateWork::default(),
+            notifier: None,
             opened_keys: keys::opened::OpenedKeys::new(),
             uses: keys::uses::Uses::new(),
             work,
+            orders: orders::Steps::default(),
         }
     }
 

@@ -3,15 +3,16 @@
 use strongroom_authz::{Admitted, Authorized};
 use strongroom_model::lifecycle::{self, Refusal};
 use strongroom_model::{
-    Head, KeyListing, ObjectName, SecretListing, SoftDelete, State, Timestamp, VersionRecord,
+    CertificateListing, Head, KeyListing, ObjectName, SecretListing, SoftDelete, State, Timestamp,
+    VersionRecord,
 };
 use strongroom_store::{Snapshot, Store, Txn, layout};
 
 use crate::garbage;
 use crate::keys::KeyView;
-use crate::objects::{Found, Keys, ObjectKind, Objects, Secrets};
+use crate::objects::{Certificates, Found, Keys, ObjectKind, Objects, Secrets};
 use crate::request::name_only;
-use crate::{Call, OpError, Ops, SecretView};
+use crate::{Call, CertificateView, DeletedCertificateView, OpError, Ops, SecretView};
 
 name_only! {
     /// Deletes a secret; it can be recovered until its purge.
@@ -30,6 +31,14 @@ name_only! {
     RecoverDeletedKey
     /// Removes a deleted key for ever.
     PurgeDeletedKey
+    /// Deletes a certificate with its key and secret; they can be recovered until their purge.
+    DeleteCertificate
+    /// Reads a deleted certificate.
+    GetDeletedCertificate
+    /// Makes a deleted certificate active again, with its key and secret.
+    RecoverDeletedCertificate
+    /// Removes a deleted certificate for ever, with its key and secret.
+    PurgeDeletedCertificate
 }
 
 /// A deleted object as an answer shows it.
@@ -172,6 +181,96 @@ impl<S: Store> Ops<S> {
         self.purge::<Keys>(&authorized, &request.name, call).await
     }
 
+    /// `DELETE /certificates/{name}`
+    ///
+    /// # Errors
+    /// [`OpError::NotFound`], or that the service cannot.
+    pub async fn delete_certificate(
+        &self,
+        admitted: Admitted<DeleteCertificate>,
+        call: &mut Call,
+    ) -> Result<DeletedCertificateView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let objects = self.objects::<Certificates>(&authorized).await?;
+        let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
+        self.forget_certificate(&objects, &request.name).await?;
+        self.view_deleted_certificate(&objects, head, rules).await
+    }
+
+    /// `GET /deletedcertificates/{name}`
+    ///
+    /// # Errors
+    /// [`OpError::DeletedNotFound`], or that the service cannot.
+    pub async fn get_deleted_certificate(
+        &self,
+        admitted: Admitted<GetDeletedCertificate>,
+    ) -> Result<DeletedCertificateView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let objects = self.objects::<Certificates>(&authorized).await?;
+        let found = find_deleted(&objects, &self.snapshot().await?, &request.name).await?;
+        let rules = authorized.vault().soft_delete;
+        self.view_deleted_certificate(&objects, found.head, rules).await
+    }
+
+    /// `POST /deletedcertificates/{name}/recover`
+    ///
+    /// # Errors
+    /// [`OpError::DeletedNotFound`], or that the service cannot.
+    pub async fn recover_deleted_certificate(
+        &self,
+        admitted: Admitted<RecoverDeletedCertificate>,
+        call: &mut Call,
+    ) -> Result<CertificateView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let (head, rules) = self.recover::<Certificates>(&authorized, &request.name, call).await?;
+        let objects = self.certificates_of(authorized.vault().id).await?;
+        self.view_certificate(&objects, &self.snapshot().await?, &head, None, rules).await
+    }
+
+    /// `DELETE /deletedcertificates/{name}`
+    ///
+    /// # Errors
+    /// [`OpError::DeletedNotFound`], [`OpError::PurgeProtected`], or that the service cannot.
+    pub async fn purge_deleted_certificate(
+        &self,
+        admitted: Admitted<PurgeDeletedCertificate>,
+        call: &mut Call,
+    ) -> Result<(), OpError> {
+        let (authorized, request) = admitted.into_parts();
+        self.purge::<Certificates>(&authorized, &request.name, call).await
+    }
+
+    /// Drops what is known of a certificate that is no longer active, and of its key and secret.
+    async fn forget_certificate(
+        &self,
+        objects: &Objects<Certificates>,
+        name: &ObjectName,
+    ) -> Result<(), OpError> {
+        let (vault, folded) = (objects.vault, name.folded());
+        self.certificate_heads.forget(vault, &folded);
+        self.secret_heads.forget(vault, &folded);
+        self.key_heads.forget(vault, &folded);
+        let key = objects.of::<Keys>().deleted(&self.snapshot().await?, &folded).await?;
+        if let Some(key) = key {
+            self.opened_keys.forget(key.head.incarnation);
+        }
+        Ok(())
+    }
+
+    async fn view_deleted_certificate(
+        &self,
+        objects: &Objects<Certificates>,
+        head: Head<CertificateListing>,
+        rules: SoftDelete,
+    ) -> Result<DeletedCertificateView, OpError> {
+        let State::Deleted { deleted, scheduled_purge } = head.state else {
+            return Err(not_deleted());
+        };
+        let snapshot = self.snapshot().await?;
+        let certificate = self.view_certificate(objects, &snapshot, &head, None, rules).await?;
+        Ok(DeletedCertificateView { certificate, deleted, scheduled_purge })
+    }
+
     async fn get_deleted<K: ObjectKind>(
         &self,
         authorized: &Authorized,
@@ -229,7 +328,7 @@ impl<S: Store> Ops<S> {
         loop {
             let moment = deciding.moment().await?;
             let rules = moment.soft_delete();
-            let found = find_deleted(objects, &moment.snapshot, name).await?;
+            let found = find_own_deleted(objects, &moment.snapshot, name).await?;
             let head = lifecycle::recover(&found.head, rules, call.id())
                 .map_err(|r| OpError::refused(r, K::KIND, name.as_str()))?;
             let txn = objects.require_deleted(moment.txn(), &folded, Some(&found));
@@ -254,10 +353,11 @@ impl<S: Store> Ops<S> {
         let mut deciding = self.deciding(authorized, name).await;
         loop {
             let moment = deciding.moment().await?;
-            let found = find_deleted(objects, &moment.snapshot, name).await?;
+            let found = find_own_deleted(objects, &moment.snapshot, name).await?;
             lifecycle::purge(&found.head, moment.soft_delete())
                 .map_err(|r| OpError::refused(r, K::KIND, name.as_str()))?;
-            let txn = purge_txn(moment.txn(), objects, &found, call.now());
+            let (txn, snapshot) = (moment.txn(), &moment.snapshot);
+            let txn = purge_txn(txn, objects, snapshot, &found, call.now()).await?;
             if deciding.commit(call, txn).await? {
                 return Ok(());
             }
@@ -280,18 +380,33 @@ async fn find_deleted<K: ObjectKind>(
         .ok_or_else(|| OpError::refused(Refusal::NotDeleted, K::KIND, name.as_str()))
 }
 
+/// The deleted object of a name that lives and dies with nothing else.
+async fn find_own_deleted<K: ObjectKind>(
+    objects: &Objects<K>,
+    snapshot: &impl Snapshot,
+    name: &ObjectName,
+) -> Result<Found<K::Listing>, OpError> {
+    let found = find_deleted(objects, snapshot, name).await?;
+    if K::is_managed(&found.head.current.listing) {
+        return Err(OpError::Managed(K::KIND));
+    }
+    Ok(found)
+}
+
 /// Removes a deleted head and its timer, and leaves its bodies to the collector.
-pub(crate) fn purge_txn<K: ObjectKind>(
+pub(crate) async fn purge_txn<K: ObjectKind>(
     txn: Txn,
     objects: &Objects<K>,
+    snapshot: &impl Snapshot,
     found: &Found<K::Listing>,
     now: Timestamp,
-) -> Txn {
+) -> Result<Txn, OpError> {
     let folded = found.head.name.folded();
     let txn = objects.require_deleted(txn, &folded, Some(found));
     let txn = txn.delete(layout::deleted_head(objects.vault, K::KIND, &folded));
     let txn = without_timer(txn, objects, &found.head);
-    garbage::mark(txn, &objects.subject(&found.head), now)
+    let txn = garbage::mark(txn, &objects.subject(&found.head), now);
+    K::purged(objects, snapshot, txn, &found.head, now).await
 }
 
 fn with_timer<K: ObjectKind>(txn: Txn, objects: &Objects<K>, head: &Head<K::Listing>) -> Txn {

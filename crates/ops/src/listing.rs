@@ -2,14 +2,15 @@
 
 use strongroom_authz::{Admitted, Authorized};
 use strongroom_model::{
-    Head, KeyListing, ObjectName, SecretListing, SoftDelete, Version, VersionRecord,
+    CertificateListing, Head, KeyListing, ObjectName, SecretListing, SoftDelete, Version,
+    VersionRecord,
 };
 use strongroom_seal::Part;
 use strongroom_store::layout::{self, Table};
 use strongroom_store::{Snapshot, Store};
 
 use crate::lifecycle::DeletedView;
-use crate::objects::{Keys, ObjectKind, Objects, Secrets};
+use crate::objects::{Certificates, Keys, ObjectKind, Objects, Secrets};
 use crate::request::{about_object, about_vault};
 use crate::skip_token::List;
 use crate::{DeletedKeyView, DeletedSecretView, OpError, Ops};
@@ -50,6 +51,9 @@ pub type ListedSecret = Listed<SecretListing>;
 /// A key's version as a list shows it.
 pub type ListedKey = Listed<KeyListing>;
 
+/// A certificate's version as a list shows it.
+pub type ListedCertificate = Listed<CertificateListing>;
+
 macro_rules! pages {
     ($($(#[$doc:meta])* $request:ident)*) => {$(
         $(#[$doc])*
@@ -87,8 +91,33 @@ pub struct GetKeyVersions {
     pub page: PageRequest,
 }
 
+/// Lists the certificates of a vault.
+pub struct GetCertificates {
+    /// Which page.
+    pub page: PageRequest,
+    /// Whether those are shown whose first version is still being made.
+    pub include_pending: bool,
+}
+
+/// Lists the deleted certificates of a vault.
+pub struct GetDeletedCertificates {
+    /// Which page.
+    pub page: PageRequest,
+    /// Whether those are shown whose first version never was made.
+    pub include_pending: bool,
+}
+
+/// Lists the versions of a certificate.
+pub struct GetCertificateVersions {
+    /// The name.
+    pub name: ObjectName,
+    /// Which page.
+    pub page: PageRequest,
+}
+
 about_vault! { GetSecrets GetDeletedSecrets GetKeys GetDeletedKeys }
-about_object! { GetSecretVersions GetKeyVersions }
+about_vault! { GetCertificates GetDeletedCertificates }
+about_object! { GetSecretVersions GetKeyVersions GetCertificateVersions }
 
 impl<S: Store> Ops<S> {
     /// `GET /secrets`
@@ -158,6 +187,49 @@ impl<S: Store> Ops<S> {
     ) -> Result<Page<ListedKey>, OpError> {
         let (authorized, request) = admitted.into_parts();
         self.versions_page::<Keys>(&authorized, &request.name, &request.page).await
+    }
+
+    /// `GET /certificates`
+    ///
+    /// # Errors
+    /// [`OpError::SkipToken`], or that the service cannot.
+    pub async fn get_certificates(
+        &self,
+        admitted: Admitted<GetCertificates>,
+    ) -> Result<Page<ListedCertificate>, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let page = self.active_page::<Certificates>(&authorized, &request.page).await?;
+        let include_pending = request.include_pending;
+        Ok(page.map(|listed| shown(include_pending, &listed.record).then_some(listed)))
+    }
+
+    /// `GET /deletedcertificates`
+    ///
+    /// # Errors
+    /// [`OpError::SkipToken`], or that the service cannot.
+    pub async fn get_deleted_certificates(
+        &self,
+        admitted: Admitted<GetDeletedCertificates>,
+    ) -> Result<Page<DeletedView<CertificateListing>>, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let page = self.deleted_page::<Certificates>(&authorized, &request.page).await?;
+        let include_pending = request.include_pending;
+        Ok(page.map(|deleted| shown(include_pending, &deleted.record).then_some(deleted)))
+    }
+
+    /// `GET /certificates/{name}/versions`. A name without a certificate has no versions: an empty
+    /// page.
+    ///
+    /// # Errors
+    /// [`OpError::SkipToken`], or that the service cannot.
+    pub async fn get_certificate_versions(
+        &self,
+        admitted: Admitted<GetCertificateVersions>,
+    ) -> Result<Page<ListedCertificate>, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let (name, page) = (&request.name, &request.page);
+        let page = self.versions_page::<Certificates>(&authorized, name, page).await?;
+        Ok(page.map(|listed| shown(false, &listed.record).then_some(listed)))
     }
 
     async fn active_page<K: ObjectKind>(
@@ -270,6 +342,11 @@ impl<S: Store> Ops<S> {
         let skip_token = if more { Some(self.skip_token(&list, &last)?) } else { None };
         Ok(Page { values, skip_token })
     }
+}
+
+/// Whether a list shows a certificate.
+fn shown(include_pending: bool, record: &VersionRecord<CertificateListing>) -> bool {
+    include_pending || !record.listing.is_pending()
 }
 
 impl<T> Page<T> {

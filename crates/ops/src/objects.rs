@@ -7,14 +7,15 @@ use minicbor::{Decode, Encode};
 use strongroom_crypto::{SecretBytes, digest, random};
 use strongroom_model::lifecycle::Refusal;
 use strongroom_model::{
-    Attributes, Head, IncarnationId, KeyListing, Kind, ObjectName, RequestId, SecretListing, State,
-    Tags, VaultId, Version, VersionRecord,
+    Attributes, CertificateListing, Head, IncarnationId, KeyListing, Kind, ObjectName, RequestId,
+    SecretListing, State, Tags, Timestamp, VaultId, Version, VersionRecord,
 };
 use strongroom_seal::{DataKeys, Part, Place, RecordKey, plaintext};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Txn};
 
 use crate::OpError;
+use crate::certificates::{companions, schedule};
 use crate::keys::rotation;
 
 /// A kind of object, and what lists of it show.
@@ -25,7 +26,14 @@ pub(crate) trait ObjectKind {
     /// Whether an object lives and dies with a certificate.
     fn is_managed(listing: &Self::Listing) -> bool;
 
-    /// Adds what else must change with a head that is being put: a key's timer.
+    /// Whether there is no version yet: a certificate whose first one is still being made.
+    fn is_pending(listing: &Self::Listing) -> bool {
+        let _ = listing;
+        false
+    }
+
+    /// Adds what else must change with a head that is being put: a key's timer, a certificate's
+    /// key and secret.
     fn head_changed(
         objects: &Objects<Self>,
         snapshot: &impl Snapshot,
@@ -36,6 +44,21 @@ pub(crate) trait ObjectKind {
         Self: Sized,
     {
         let _ = (objects, snapshot, head);
+        std::future::ready(Ok(txn))
+    }
+
+    /// Adds what else goes with an object that is being purged: a certificate's key and secret.
+    fn purged(
+        objects: &Objects<Self>,
+        snapshot: &impl Snapshot,
+        txn: Txn,
+        head: &Head<Self::Listing>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Txn, OpError>> + Send
+    where
+        Self: Sized,
+    {
+        let _ = (objects, snapshot, head, now);
         std::future::ready(Ok(txn))
     }
 }
@@ -73,6 +96,42 @@ impl ObjectKind for Keys {
     }
 }
 
+/// Certificates.
+pub(crate) struct Certificates;
+
+impl ObjectKind for Certificates {
+    const KIND: Kind = Kind::Certificate;
+    type Listing = CertificateListing;
+
+    fn is_managed(_: &CertificateListing) -> bool {
+        false
+    }
+
+    fn is_pending(listing: &CertificateListing) -> bool {
+        listing.is_pending()
+    }
+
+    async fn head_changed(
+        objects: &Objects<Self>,
+        snapshot: &impl Snapshot,
+        txn: Txn,
+        head: &Head<CertificateListing>,
+    ) -> Result<Txn, OpError> {
+        let txn = schedule::set_timer(objects, snapshot, txn, head).await?;
+        companions::follow(objects, snapshot, txn, head).await
+    }
+
+    async fn purged(
+        objects: &Objects<Self>,
+        snapshot: &impl Snapshot,
+        txn: Txn,
+        head: &Head<CertificateListing>,
+        now: Timestamp,
+    ) -> Result<Txn, OpError> {
+        companions::purge(objects, snapshot, txn, head, now).await
+    }
+}
+
 /// A head as it was found: what a change of it requires.
 pub(crate) struct Found<L> {
     pub(crate) head: Head<L>,
@@ -89,6 +148,11 @@ pub(crate) struct Objects<K> {
 impl<K: ObjectKind> Objects<K> {
     pub(crate) fn new(vault: VaultId, keys: Arc<DataKeys>) -> Self {
         Self { vault, keys, kind: std::marker::PhantomData }
+    }
+
+    /// The objects of another kind in the same vault.
+    pub(crate) fn of<O: ObjectKind>(&self) -> Objects<O> {
+        Objects::new(self.vault, Arc::clone(&self.keys))
     }
 
     fn place<'a>(&self, name: &'a str, part: Part) -> Place<'a> {
@@ -294,27 +358,43 @@ impl<K: ObjectKind> Objects<K> {
         body: &[u8],
         request: RequestId,
     ) -> Result<(Txn, Head<K::Listing>), OpError> {
-        let version = new_version()?;
-        let (name, incarnation) = match found {
+        let at = Next { found, name, version: new_version()?, request };
+        self.put_next_version(txn, &at, draft, Some(body))
+    }
+
+    /// As [`Objects::put_new_version`], for a version that has its number already; without a body
+    /// for one that is still being made. It takes the place of one that never was made.
+    pub(crate) fn put_next_version(
+        &self,
+        txn: Txn,
+        at: &Next<'_, K::Listing>,
+        draft: &Draft<K::Listing>,
+        body: Option<&[u8]>,
+    ) -> Result<(Txn, Head<K::Listing>), OpError> {
+        let (name, incarnation) = match at.found {
             Some(found) => (found.head.name.clone(), found.head.incarnation),
-            None => (name.clone(), new_incarnation()?),
+            None => (at.name.clone(), new_incarnation()?),
         };
-        let body = self.seal_body(&name, incarnation, version, body)?;
+        let body = body.map(|body| self.seal_body(&name, incarnation, at.version, body));
+        let body = body.transpose()?;
         let current = VersionRecord {
-            version,
+            version: at.version,
             attributes: draft.attributes.clone(),
             tags: draft.tags.clone(),
             listing: draft.listing.clone(),
-            body_digest: body.digest,
+            body_digest: body.as_ref().map_or([0; 32], |body| body.digest),
         };
-        let head = Head { name, incarnation, current, state: State::Active, last_request: request };
+        let (state, last_request) = (State::Active, at.request);
+        let head = Head { name, incarnation, current, state, last_request };
         let folded = head.name.folded();
-        let txn = self.require_active(txn, &folded, found);
-        let txn = match found {
+        let txn = self.require_active(txn, &folded, at.found);
+        let txn = match at.found {
+            Some(found) if K::is_pending(&found.head.current.listing) => txn,
             Some(found) => self.put_version(txn, &head, &found.head.current)?,
             None => self.require_deleted(txn, &folded, None),
         };
-        Ok((self.put_head(txn, &head)?.put(body.key, body.sealed), head))
+        let txn = self.put_head(txn, &head)?;
+        Ok((body.into_iter().fold(txn, |txn, body| txn.put(body.key, body.sealed)), head))
     }
 
     /// Puts a version's changed record: into the head if it is the current one.
@@ -363,6 +443,18 @@ impl<K: ObjectKind> Objects<K> {
 
 fn condition<L>(found: Option<&Found<L>>) -> Condition {
     found.map_or(Condition::Absent, |f| Condition::AtRevision(f.revision))
+}
+
+/// Where a new version comes.
+pub(crate) struct Next<'a, L> {
+    /// The object, if there is one.
+    pub(crate) found: Option<&'a Found<L>>,
+    /// The name of the object if there is none.
+    pub(crate) name: &'a ObjectName,
+    /// The version's number.
+    pub(crate) version: Version,
+    /// The request that makes it.
+    pub(crate) request: RequestId,
 }
 
 /// What a new version says of itself.

@@ -90,7 +90,10 @@ impl<S: Store> Ops<S> {
         let draft = Draft {
             attributes: Attributes::new(&request.attributes, call.now()),
             tags: request.tags,
-            listing: SecretListing { content_type: request.content_type, managed: None },
+            listing: SecretListing {
+                content_type: request.content_type,
+                ..SecretListing::default()
+            },
         };
         let name = &request.name;
         let value = &request.value;
@@ -234,7 +237,7 @@ fn changed(
     VersionRecord {
         attributes: record.attributes.changed(&request.attributes, call.now()),
         tags: request.tags.clone().or_else(|| record.tags.clone()),
-        listing: SecretListing { content_type, managed: record.listing.managed },
+        listing: SecretListing { content_type, ..record.listing.clone() },
         ..record.clone()
     }
 }

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt, stream};
 use strongroom_directory::Vault;
 use strongroom_model::{Kind, Operation, Timestamp, VaultId, lifecycle};
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Store, Txn};
 
 use crate::access::in_vault;
+use crate::certificates::renewal::Lane;
 use crate::keys::rotation::KeyTimer;
 use crate::lifecycle::purge_txn;
-use crate::objects::{Keys, ObjectKind, Objects, Secrets};
+use crate::objects::{Certificates, Keys, ObjectKind, Objects, Secrets};
 use crate::{Call, OpError, Ops};
 
 /// Timers looked at in one scan.
@@ -24,12 +26,26 @@ pub struct Swept {
     pub purged: usize,
     /// Keys that got a new version by their rotation policy.
     pub rotated: usize,
-    /// Keys whose owner was told that they near their expiry.
+    /// Certificates that got a new version by their policy, or that their issuer answered.
+    pub renewed: usize,
+    /// Keys and certificates whose owner was told that they near their end, or have ended.
     pub noticed: usize,
     /// Purged objects whose bodies were collected.
     pub collected: usize,
     /// Timers that could not be run; they are due at the next sweep again.
     pub failed: usize,
+}
+
+impl Swept {
+    /// Adds what another round did.
+    pub fn add(&mut self, other: Self) {
+        self.purged += other.purged;
+        self.rotated += other.rotated;
+        self.renewed += other.renewed;
+        self.noticed += other.noticed;
+        self.collected += other.collected;
+        self.failed += other.failed;
+    }
 }
 
 /// A timer as it was found.
@@ -48,22 +64,41 @@ impl Timer {
 }
 
 /// What became of a timer.
-enum Ran {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// An object was purged.
     Purged,
+    /// A key has a new version.
     Rotated,
+    /// A certificate has a new version.
+    Renewed,
+    /// Something was recorded, and told to whoever is to know.
     Noticed,
-    /// It meant nothing any more, or another node was first.
+    /// It could not be done, which is written where its owner looks.
+    Failed,
+    /// It is another round's, or another node was first.
     Nothing,
+    /// It means nothing any more.
+    Stale,
 }
 
 /// What a round of the sweeper does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// Everything but making keys.
+    /// Everything but making keys and certificates.
     Prompt,
     /// Rotations: a key takes up to seconds to make.
     Rotations,
+    /// What certificates do by themselves.
+    Certificates(Lane),
 }
+
+/// Certificates worked on at a time: enough to share the disk's commits, too few to hold up
+/// requests.
+const IN_FLIGHT: usize = 16;
+
+/// Certificates worked on slowly in one round; what is left is due at the next.
+const SLOW_PER_ROUND: usize = 256;
 
 /// Rotations of one vault in one round; what is left is due at the next.
 const ROTATIONS_PER_VAULT: usize = 64;
@@ -75,13 +110,14 @@ impl<S: Store> Ops<S> {
     /// [`OpError`] when the store does not answer; what is left is due at the next sweep.
     pub async fn sweep(&self) -> Result<Swept, OpError> {
         let mut swept = self.sweep_promptly().await?;
-        let rotated = self.rotate_due_keys().await?;
-        swept.rotated += rotated.rotated;
-        swept.failed += rotated.failed;
+        swept.add(self.rotate_due_keys().await?);
+        swept.add(self.renew_due_certificates().await?);
+        swept.add(self.renew_slow_certificates().await?);
         Ok(swept)
     }
 
-    /// Does everything that is due but rotations: nobody's keys may hold up others' purges.
+    /// Does everything that is due but rotations and renewals: nobody's keys and certificates may
+    /// hold up others' purges.
     ///
     /// # Errors
     /// As [`Ops::sweep`].
@@ -122,12 +158,54 @@ impl<S: Store> Ops<S> {
             }
         }
         let rotations = vaults.into_values().map(|timers| self.rotate_vault(timers, now));
-        let rotated = futures_util::future::join_all(rotations).await;
-        Ok(rotated.into_iter().fold(Swept::default(), |sum, one| Swept {
-            rotated: sum.rotated + one.rotated,
-            failed: sum.failed + one.failed,
-            ..sum
-        }))
+        let mut swept = Swept::default();
+        for rotated in futures_util::future::join_all(rotations).await {
+            swept.add(rotated);
+        }
+        Ok(swept)
+    }
+
+    /// Renews the certificates whose policies say so, and records and tells what is due of others;
+    /// all but what may take longer than milliseconds.
+    ///
+    /// # Errors
+    /// As [`Ops::sweep`].
+    pub async fn renew_due_certificates(&self) -> Result<Swept, OpError> {
+        self.sweep_certificates(Lane::Quick, usize::MAX).await
+    }
+
+    /// As [`Ops::renew_due_certificates`], for those that need a new RSA key.
+    ///
+    /// # Errors
+    /// As [`Ops::sweep`].
+    pub async fn renew_slow_certificates(&self) -> Result<Swept, OpError> {
+        self.sweep_certificates(Lane::Slow, SLOW_PER_ROUND).await
+    }
+
+    async fn sweep_certificates(&self, lane: Lane, most: usize) -> Result<Swept, OpError> {
+        let now = self.clock.now();
+        let mut swept = Swept::default();
+        if self.clock.is_paused() {
+            return Ok(swept);
+        }
+        let mut after = None;
+        while let Some(timers) = self.due_timers(now, &mut after).await? {
+            let timers = timers.into_iter().filter(|t| t.subject.kind == Kind::Certificate);
+            let mut done = stream::iter(timers)
+                .map(|timer| async move {
+                    let mut one = Swept::default();
+                    self.count_timer(&timer, now, Round::Certificates(lane), &mut one).await;
+                    one
+                })
+                .buffer_unordered(IN_FLIGHT);
+            while let Some(one) = done.next().await {
+                swept.add(one);
+            }
+            if swept.renewed + swept.failed >= most {
+                break;
+            }
+        }
+        Ok(swept)
     }
 
     async fn rotate_vault(&self, timers: Vec<Timer>, now: Timestamp) -> Swept {
@@ -164,8 +242,10 @@ impl<S: Store> Ops<S> {
         match self.run_timer(timer, now, round).await {
             Ok(Ran::Purged) => swept.purged += 1,
             Ok(Ran::Rotated) => swept.rotated += 1,
+            Ok(Ran::Renewed) => swept.renewed += 1,
             Ok(Ran::Noticed) => swept.noticed += 1,
-            Ok(Ran::Nothing) => {}
+            Ok(Ran::Failed) => swept.failed += 1,
+            Ok(Ran::Nothing | Ran::Stale) => {}
             Err(error) => {
                 // One damaged record must not keep all others for ever.
                 let (vault, name) = (timer.subject.vault, &timer.folded);
@@ -200,7 +280,17 @@ impl<S: Store> Ops<S> {
                     KeyTimer::Stale => {}
                 }
             }
-            Kind::Certificate => {}
+            Kind::Certificate => {
+                let purge = Operation::PurgeDeletedCertificate;
+                let Round::Certificates(lane) = round else {
+                    let purged = self.purge_due::<Certificates>(vault, timer, now, purge).await?;
+                    return Ok(if purged { Ran::Purged } else { Ran::Nothing });
+                };
+                match self.run_certificate_timer(vault, timer, now, lane).await? {
+                    Ran::Stale => {}
+                    ran => return Ok(ran),
+                }
+            }
         }
         self.drop_timer(timer).await
     }
@@ -223,7 +313,7 @@ impl<S: Store> Ops<S> {
         });
         let Some(found) = due else { return Ok(false) };
         let txn = in_vault(vault).require(timer.key.clone(), timer.condition());
-        let txn = purge_txn(txn, &objects, &found, now);
+        let txn = purge_txn(txn, &objects, &snapshot, &found, now).await?;
         let mut call = self.sweeper_call(operation.audit_name(), vault, &timer.folded)?;
         call.set_property("trigger", "scheduledPurge".into());
         let outcome = self.commit_recorded(&mut call, id, 204, txn).await?;

@@ -6,9 +6,13 @@
 //! it belongs neither in an answer nor in a log.
 //! Sources: the Key Vault data-plane specification, and recorded answers of the real service.
 
+pub mod acme;
 pub mod attributes;
 pub mod backup;
 pub mod base64url;
+pub mod certificate_issuers;
+pub mod certificate_policy;
+pub mod certificates;
 pub mod deletion;
 pub mod error;
 pub mod identity;
@@ -18,6 +22,7 @@ pub mod page;
 pub mod rotation;
 pub mod secret_value;
 pub mod secrets;
+pub mod standard_base64;
 
 pub use attributes::{AttributesParameters, ObjectAttributes};
 pub use base64url::Base64Url;
@@ -26,3 +31,4 @@ pub use error::KeyVaultError;
 pub use json::{to_json, to_secret_json};
 pub use page::Page;
 pub use secret_value::SecretValue;
+pub use standard_base64::Base64;

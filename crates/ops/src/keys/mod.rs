@@ -302,7 +302,7 @@ impl<S: Store> Ops<S> {
     }
 
     /// Whether this node makes keys of a type, and whether what is said of the new one fits.
-    fn check_new(&self, key_type: KeyType, new: &NewKey) -> Result<(), OpError> {
+    pub(crate) fn check_new(&self, key_type: KeyType, new: &NewKey) -> Result<(), OpError> {
         let rules = self.work.rules;
         if key_type.is_hsm() && self.work.provider.hsm_platform == 0 && !rules.software_hsm {
             return Err(OpError::Invalid(format!(

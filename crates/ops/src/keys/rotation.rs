@@ -148,7 +148,7 @@ impl<S: Store> Ops<S> {
     /// `PUT /keys/{name}/rotationpolicy`
     ///
     /// # Errors
-    /// [`OpError::NotFound`], or that the service cannot.
+    /// [`OpError::NotFound`], [`OpError::Managed`], or that the service cannot.
     pub async fn update_key_rotation_policy(
         &self,
         admitted: Admitted<UpdateKeyRotationPolicy>,
@@ -160,7 +160,8 @@ impl<S: Store> Ops<S> {
         let mut deciding = self.deciding(&authorized, name).await;
         loop {
             let moment = deciding.moment().await?;
-            let (found, _) = objects.find(&moment.snapshot, name, None).await?;
+            // A certificate's key follows the certificate's policy.
+            let found = rotatable(&objects, &moment.snapshot, name).await?;
             let before = schedule(&objects, &moment.snapshot, &found.head).await?;
             let now = call.now();
             let created = before.as_ref().map_or(now, |(before, _)| before.policy.created);

@@ -2,10 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod authorities;
+mod authority;
+mod certificate_lives;
+mod certificates;
+mod certifying;
 mod importing;
+mod issuing;
 mod openssl;
+mod profiles;
 mod releasing;
+mod renewing;
 mod rotating;
 mod setting_up;
 mod support;
 mod sweeping;
+mod unsure;

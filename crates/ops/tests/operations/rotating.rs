@@ -20,7 +20,8 @@ use strongroom_store::{Freshness, Snapshot, Store, Txn, layout};
 use crate::support::{Node, name};
 
 const DAY: u32 = 86_400;
-const NOTHING: Swept = Swept { purged: 0, rotated: 0, noticed: 0, collected: 0, failed: 0 };
+const NOTHING: Swept =
+    Swept { purged: 0, rotated: 0, renewed: 0, noticed: 0, collected: 0, failed: 0 };
 const ROTATED: Swept = Swept { rotated: 1, ..NOTHING };
 
 async fn create<S: Store>(node: &Node<S>, vault: &Arc<VaultResource>, spec: KeySpec) {

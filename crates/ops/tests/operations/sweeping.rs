@@ -20,7 +20,8 @@ use strongroom_store::{Change, Freshness, Outcome, Revision, Snapshot, Store, St
 use crate::support::{Node, name};
 
 const DAY: u32 = 86_400;
-const NOTHING: Swept = Swept { purged: 0, rotated: 0, noticed: 0, collected: 0, failed: 0 };
+const NOTHING: Swept =
+    Swept { purged: 0, rotated: 0, renewed: 0, noticed: 0, collected: 0, failed: 0 };
 
 async fn set<S: Store>(node: &Node<S>, vault: &Arc<VaultResource>, text: &str) {
     let request = SetSecret {
