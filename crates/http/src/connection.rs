@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::Activity;
 use crate::headers::Connection;
+use crate::public;
 use crate::service::Service;
+use crate::tls::ACME_TLS;
 
 /// What one client may take.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,21 @@ impl Limits {
         let room = usize::try_from(limit.saturating_sub(OWN_DESCRIPTORS)).unwrap_or(usize::MAX);
         Self { connections: room.clamp(16, standard.connections), ..standard }
     }
+
+    /// Those of a listener for what is public, beside one with [`Limits::for_descriptors`] of the
+    /// same limit: it takes from what that leaves, and lets those who ask for nothing go sooner.
+    pub fn public(limit: u64) -> Self {
+        let beside = Self::for_descriptors(limit);
+        let room = usize::try_from(limit.saturating_sub(OWN_DESCRIPTORS)).unwrap_or(usize::MAX);
+        Self {
+            connections: room.saturating_sub(beside.connections).clamp(64, 2_000),
+            first: Duration::from_secs(10),
+            headers: Duration::from_secs(30),
+            finish: Duration::from_secs(30),
+            header_bytes: 16 * 1024,
+            ..beside
+        }
+    }
 }
 
 /// Serves a connection until it ends, or until `stop` and its requests in flight are answered.
@@ -91,6 +108,10 @@ pub(crate) async fn serve<S: Store>(
         Err(_) => return service.metrics().handshake_failed(),
     };
     let session = tls.get_ref().1;
+    if session.alpn_protocol() == Some(ACME_TLS) {
+        // The handshake was the answer; nothing is said on such a connection (RFC 8737, 3).
+        return;
+    }
     let info = ConnectionInfo {
         local,
         peer,
@@ -125,19 +146,53 @@ pub(crate) async fn serve<S: Store>(
             .keep_alive_timeout(limits.handshake);
         drive(builder.serve_connection(io, answer), &activity, &limits, &stop).await
     } else {
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.headers)
-            // Head and body in one buffer: one TLS record, one write.
-            .writev(false)
-            .max_buf_size(limits.header_bytes.max(8192))
-            .max_headers(100);
-        drive(builder.serve_connection(io, answer), &activity, &limits, &stop).await
+        let connection = http1_builder(&limits).serve_connection(io, answer);
+        drive(connection, &activity, &limits, &stop).await
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "the connection ended early");
     }
+}
+
+/// Serves a connection without TLS, which gets nothing but what is public.
+pub(crate) async fn serve_plain<S: Store>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    limits: Limits,
+    service: Arc<Service<S>>,
+    stop: CancellationToken,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    let _ = stream.set_nodelay(true);
+    let info = ConnectionInfo { local, peer, sni: None, tls_version: "" };
+    let connection = Arc::new(Connection::new(info));
+    let activity = Activity::new();
+    let seen = Arc::clone(&activity);
+    let answer = service_fn(move |request| {
+        let (service, connection) = (Arc::clone(&service), Arc::clone(&connection));
+        let in_flight = seen.request();
+        async move {
+            let answer = public::respond_plain(service, connection, request).await;
+            drop(in_flight);
+            answer
+        }
+    });
+    let connection = http1_builder(&limits).serve_connection(TokioIo::new(stream), answer);
+    if let Err(error) = drive(connection, &activity, &limits, &stop).await {
+        tracing::debug!(%peer, %error, "the connection ended early");
+    }
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers)
+        // Head and body in one buffer: one TLS record, one write.
+        .writev(false)
+        .max_buf_size(limits.header_bytes.max(8192))
+        .max_headers(100);
+    builder
 }
 
 /// Runs a connection. At `stop`, or when its time is over, it is told to finish what is in flight
@@ -169,4 +224,18 @@ where
     }
     connection.as_mut().graceful_shutdown();
     tokio::time::timeout(limits.finish, connection).await.unwrap_or(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_public_takes_no_connection_from_vaults() {
+        for (limit, public) in [(1_024, 64), (10_256, 64), (11_256, 1_000), (1 << 20, 2_000)] {
+            assert_eq!(Limits::public(limit).connections, public, "{limit}");
+            let both = Limits::for_descriptors(limit).connections + public;
+            assert!(both as u64 <= limit, "{limit}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod body;
 pub mod connection;
 mod error;
 mod headers;
+mod public;
 mod query;
 pub mod server;
 pub mod service;
@@ -22,4 +23,4 @@ pub use service::Service;
 pub use tls::Tls;
 
 #[cfg(any(fuzzing, test))]
-pub use vault::fuzzing;
+pub use vault::{fuzzing, jws};

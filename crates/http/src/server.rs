@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::serve;
+use crate::connection::{serve, serve_plain};
 use crate::slots::Slots;
 use crate::{HttpError, Limits, Service, Tls};
 
@@ -61,6 +61,20 @@ impl Server {
 
     /// Serves until [`Shutdown::stop`].
     pub fn serve<S: Store>(self, tls: &Tls, service: &Arc<Service<S>>) -> Shutdown {
+        self.accept(Some(&TlsAcceptor::from(tls.config())), service)
+    }
+
+    /// Serves what is public, and without TLS, until [`Shutdown::stop`]: what the vaults'
+    /// authorities publish.
+    pub fn serve_public<S: Store>(self, service: &Arc<Service<S>>) -> Shutdown {
+        self.accept(None, service)
+    }
+
+    fn accept<S: Store>(
+        self,
+        acceptor: Option<&TlsAcceptor>,
+        service: &Arc<Service<S>>,
+    ) -> Shutdown {
         let shutdown = Shutdown {
             accepting: CancellationToken::new(),
             serving: CancellationToken::new(),
@@ -69,7 +83,7 @@ impl Server {
         let slots = Slots::new(self.limits.connections);
         for listener in self.listeners {
             let accept = Accept {
-                acceptor: TlsAcceptor::from(tls.config()),
+                acceptor: acceptor.cloned(),
                 limits: self.limits,
                 service: Arc::clone(service),
                 slots: Arc::clone(&slots),
@@ -102,7 +116,8 @@ impl Shutdown {
 
 /// One listener's loop.
 struct Accept<S: Store> {
-    acceptor: TlsAcceptor,
+    /// `None` where there is no TLS, and so nothing but what is public.
+    acceptor: Option<TlsAcceptor>,
     limits: Limits,
     service: Arc<Service<S>>,
     slots: Arc<Slots>,
@@ -126,16 +141,14 @@ impl<S: Store> Accept<S> {
                 tracing::debug!(%peer, "a peer with its share of connections wants one more");
                 continue;
             };
-            let connection = serve(
-                stream,
-                peer,
-                self.acceptor.clone(),
-                self.limits,
-                Arc::clone(&self.service),
-                self.stop.clone(),
-            );
+            let (limits, service, stop) =
+                (self.limits, Arc::clone(&self.service), self.stop.clone());
+            let acceptor = self.acceptor.clone();
             self.tasks.spawn(async move {
-                connection.await;
+                match acceptor {
+                    Some(tls) => serve(stream, peer, tls, limits, service, stop).await,
+                    None => serve_plain(stream, peer, limits, service, stop).await,
+                }
                 drop(slot);
             });
         }

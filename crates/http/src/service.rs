@@ -10,7 +10,9 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use strongroom_acme::validate::Validator;
 use strongroom_authn::Authenticator;
+use strongroom_crypto::CryptoError;
 use strongroom_model::{Endpoints, Host};
 use strongroom_monitor::HttpMetrics;
 use strongroom_ops::Ops;
@@ -19,7 +21,8 @@ use strongroom_store::Store;
 use tower::ServiceExt;
 
 use crate::headers::{self, Connection};
-use crate::vault::{self, Problem};
+use crate::public;
+use crate::vault::{self, AcmeServer, Problem};
 
 /// How long a sign-in may take, its body included.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,6 +38,7 @@ pub struct Service<S: Store> {
     login: Router,
     metrics: Arc<HttpMetrics>,
     release: Option<Release>,
+    acme: Option<AcmeServer>,
 }
 
 impl<S: Store> Service<S> {
@@ -46,13 +50,25 @@ impl<S: Store> Service<S> {
         login: Router,
         metrics: Arc<HttpMetrics>,
     ) -> Self {
-        Self { ops, authenticator, endpoints, login, metrics, release: None }
+        Self { ops, authenticator, endpoints, login, metrics, release: None, acme: None }
     }
 
     /// The same service, which also releases keys.
     #[must_use]
     pub fn with_release(self, release: Release) -> Self {
         Self { release: Some(release), ..self }
+    }
+
+    /// The same service, whose authorities serve ACME; `validator` looks at answers to challenges.
+    ///
+    /// # Errors
+    /// [`CryptoError::Random`] when the system has no random numbers.
+    pub fn with_acme(self, validator: Validator) -> Result<Self, CryptoError> {
+        Ok(Self { acme: Some(AcmeServer::new(validator)?), ..self })
+    }
+
+    pub(crate) fn acme(&self) -> Option<&AcmeServer> {
+        self.acme.as_ref()
     }
 
     pub(crate) fn release(&self) -> Option<&Release> {
@@ -88,6 +104,9 @@ impl<S: Store> Service<S> {
         Ok(match (stray, host) {
             (Some(problem), _) => {
                 vault::refuse(&self, &connection, &request, &problem).await.map(Either::Left)
+            }
+            (None, Some(Host::Vault(name))) if public::is_public(request.uri().path()) => {
+                public::respond(&self, &connection, &name, request).await.map(Either::Left)
             }
             (None, Some(Host::Vault(name))) => {
                 vault::respond(&self, &connection, &name, request).await.map(Either::Left)

@@ -1,5 +1,6 @@
 //! TLS: versions 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data. The certificate can be
-//! replaced while the server runs.
+//! replaced while the server runs. An ACME authority that validates a name by TLS-ALPN-01 gets the
+//! certificate that answers its challenge, and nothing else (RFC 8737).
 
 use std::sync::Arc;
 
@@ -9,8 +10,12 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use strongroom_acme::Challenges;
 
 use crate::HttpError;
+
+/// What an authority that validates a name offers in its handshake, alone.
+pub(crate) const ACME_TLS: &[u8] = b"acme-tls/1";
 
 /// The server's TLS.
 #[derive(Clone)]
@@ -19,12 +24,35 @@ pub struct Tls {
     current: Arc<Current>,
 }
 
-#[derive(Debug)]
-struct Current(ArcSwap<CertifiedKey>);
+struct Current {
+    certificate: ArcSwap<CertifiedKey>,
+    challenges: Arc<Challenges>,
+}
+
+impl std::fmt::Debug for Current {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Current")
+    }
+}
 
 impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut offered = hello.alpn().into_iter().flatten();
+        if offered.next() == Some(ACME_TLS) && offered.next().is_none() {
+            return self.challenged(hello.server_name()?);
+        }
+        Some(self.certificate.load_full())
+    }
+}
+
+impl Current {
+    fn challenged(&self, server_name: &str) -> Option<Arc<CertifiedKey>> {
+        let answer = self.challenges.tls_certificate(server_name)?;
+        let key = PrivateKeyDer::try_from(answer.key.expose()).ok()?.clone_key();
+        let chain = vec![CertificateDer::from(answer.certificate.clone())];
+        // Unchecked: the critical extension that makes it an answer is unknown to rustls.
+        let key = aws_lc_rs::default_provider().key_provider.load_private_key(key).ok()?;
+        Some(Arc::new(CertifiedKey::new(chain, key)))
     }
 }
 
@@ -37,14 +65,16 @@ impl Tls {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, HttpError> {
-        let current = Arc::new(Current(ArcSwap::from_pointee(certified(chain, key)?)));
+        let challenges = Arc::new(Challenges::default());
+        let certificate = ArcSwap::from_pointee(certified(chain, key)?);
+        let current = Arc::new(Current { certificate, challenges });
         let mut config =
             ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
                 .map_err(|error| HttpError::Tls(error.to_string()))?
                 .with_no_client_auth()
                 .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), ACME_TLS.to_vec()];
         config.max_early_data_size = 0;
         config.send_half_rtt_data = false;
         if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
@@ -62,8 +92,13 @@ impl Tls {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), HttpError> {
-        self.current.0.store(Arc::new(certified(chain, key)?));
+        self.current.certificate.store(Arc::new(certified(chain, key)?));
         Ok(())
+    }
+
+    /// The answers to challenges that are served in handshakes.
+    pub fn challenges(&self) -> &Arc<Challenges> {
+        &self.current.challenges
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {

@@ -19,6 +19,7 @@ pub(crate) struct Answer {
     body: Bytes,
     challenge: Option<String>,
     retry_after: Option<u32>,
+    location: Option<String>,
 }
 
 /// A zeroized buffer that hyper may hold on to: it is wiped when the last reference goes.
@@ -32,7 +33,7 @@ impl AsRef<[u8]> for Wiped {
 
 impl Answer {
     fn new(status: StatusCode, body: Bytes) -> Self {
-        Self { status, failure: None, body, challenge: None, retry_after: None }
+        Self { status, failure: None, body, challenge: None, retry_after: None, location: None }
     }
 
     /// 200 with a body that holds no secret.
@@ -49,6 +50,27 @@ impl Answer {
     /// 204.
     pub(crate) fn no_content() -> Self {
         Self::new(StatusCode::NO_CONTENT, Bytes::new())
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with a `Retry-After`, in seconds.
+    #[must_use]
+    pub(crate) fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same with a `Location`.
+    #[must_use]
+    pub(crate) fn with_location(mut self, url: String) -> Self {
+        self.location = Some(url);
+        self
     }
 
     /// An error, with the challenge of a 401.
@@ -80,6 +102,9 @@ impl Answer {
         }
         if let Some(value) = self.challenge.and_then(|c| HeaderValue::from_str(&c).ok()) {
             headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        if let Some(value) = self.location.and_then(|url| HeaderValue::from_str(&url).ok()) {
+            headers.insert(header::LOCATION, value);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -81,6 +81,26 @@ impl ApiVersion {
         self.since("2025-06-01-preview")
     }
 
+    /// `preserveCertOrder` of a certificate.
+    pub(crate) fn has_preserved_order(self) -> bool {
+        self.since("7.6-preview.2")
+    }
+
+    /// `uris` and `ipAddresses` among a certificate's names.
+    pub(crate) fn has_uri_names(self) -> bool {
+        self.since("2025-06-01-preview")
+    }
+
+    /// `previousVersion` of a certificate's secret.
+    pub(crate) fn has_previous_version(self) -> bool {
+        self.since("2025-06-01-preview")
+    }
+
+    /// `cert_transparency` of a certificate's issuer.
+    pub(crate) fn has_certificate_transparency(self) -> bool {
+        self.since("7.0-preview")
+    }
+
     /// Keys that may be released: `exportable`, and `release_policy`.
     pub(crate) fn has_key_release(self) -> bool {
         self.since("7.3-preview")
@@ -163,7 +183,12 @@ fn operation_since(operation: Operation) -> &'static str {
         | Op::GetDeletedKeys
         | Op::GetDeletedKey
         | Op::RecoverDeletedKey
-        | Op::PurgeDeletedKey => "2016-10-01",
+        | Op::PurgeDeletedKey
+        | Op::GetDeletedCertificates
+        | Op::GetDeletedCertificate
+        | Op::RecoverDeletedCertificate
+        | Op::PurgeDeletedCertificate => "2016-10-01",
+        Op::BackupCertificate | Op::RestoreCertificate => "7.0-preview",
         Op::RotateKey | Op::GetKeyRotationPolicy | Op::UpdateKeyRotationPolicy | Op::ReleaseKey => {
             "7.3-preview"
         }
@@ -186,6 +211,12 @@ mod tests {
         assert!(version("7.1").has_recoverable_days());
         assert!(!version("7.6").has_out_content_type());
         assert!(version("2025-07-01").has_out_content_type());
+        assert!(!version("7.5").has_preserved_order() && version("7.6").has_preserved_order());
+        assert!(!version("7.6").has_uri_names() && version("2025-07-01").has_uri_names());
+        assert!(!version("7.6").has_previous_version());
+        assert!(version("2025-07-01").has_previous_version());
+        assert!(!version("2016-10-01").has_certificate_transparency());
+        assert!(version("7.0").has_certificate_transparency());
         assert!(!version("7.2").has_key_release() && version("7.3").has_key_release());
         assert!(!version("7.4").has_hsm_platform() && version("7.5").has_hsm_platform());
         assert!(ApiVersion::parse(None).is_err());
@@ -197,6 +228,9 @@ mod tests {
         let version = |text| ApiVersion::parse(Some(text)).unwrap_or(ApiVersion(0));
         for (operation, before, since) in [
             (Operation::GetDeletedKeys, "2015-06-01", "2016-10-01"),
+            (Operation::GetDeletedCertificates, "2015-06-01", "2016-10-01"),
+            (Operation::BackupCertificate, "2016-10-01", "7.0"),
+            (Operation::RestoreCertificate, "2016-10-01", "7.0"),
             (Operation::RotateKey, "7.2", "7.3"),
             (Operation::ReleaseKey, "7.2", "7.3"),
             (Operation::GetKeyAttestation, "7.6-preview.1", "7.6"),

@@ -1,7 +1,9 @@
 //! A request to a vault, from its head to its answer and its audit record.
 
+mod acme;
 mod answer;
 mod api_version;
+mod certificates;
 mod draft;
 mod keys;
 mod objects;
@@ -28,13 +30,14 @@ use crate::query::Query;
 use crate::service::{Service, authority};
 use answer::Answer;
 use api_version::ApiVersion;
-use draft::Draft;
 use problem::with_vault;
 
+pub(crate) use acme::AcmeServer;
+pub(crate) use draft::Draft;
 pub(crate) use problem::Problem;
 
 #[cfg(any(fuzzing, test))]
-pub use keys::fuzzing;
+pub use {acme::jws, keys::fuzzing};
 
 const LOCAL: HeaderValue = HeaderValue::from_static("local");
 
@@ -55,6 +58,10 @@ pub(crate) async fn respond<S: Store>(
     vault_name: &str,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
+    // An account's signature stands in for a token there.
+    if acme::is_acme(request.uri().path()) {
+        return Box::pin(acme::respond(service, connection, vault_name, request)).await;
+    }
     let base = service.endpoints.vault(vault_name);
     let draft = Draft::new(service, connection, &base, &request);
     let started = draft.started;

@@ -3,7 +3,7 @@
 use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use strongroom_model::{Attributes, Kind, ObjectName, SoftDelete, Tags, Version};
+use strongroom_model::{Attributes, Kind, ObjectName, SoftDelete, Tags, Timestamp, Version};
 use strongroom_ops::{DeletedView, MAX_PAGE, Ops, Page, PageRequest};
 use strongroom_store::Store;
 use strongroom_wire::{Deletion, ObjectAttributes};
@@ -64,11 +64,32 @@ impl<S: Store> Exchange<'_, S> {
 
     /// How an object was deleted.
     pub(super) fn deletion<L>(&self, kind: Kind, view: &DeletedView<L>) -> Deletion<'static> {
+        self.deleted_at(kind, &view.name, view.deleted, view.scheduled_purge)
+    }
+
+    /// How an object of a name was deleted.
+    pub(super) fn deleted_at(
+        &self,
+        kind: Kind,
+        name: &ObjectName,
+        deleted: Timestamp,
+        scheduled_purge: Timestamp,
+    ) -> Deletion<'static> {
         let (base, collection) = (self.base, kind.collection());
         Deletion {
-            recovery_id: format!("{base}/deleted{collection}/{}", view.name).into(),
-            deleted_date: view.deleted.0,
-            scheduled_purge_date: view.scheduled_purge.0,
+            recovery_id: format!("{base}/deleted{collection}/{name}").into(),
+            deleted_date: deleted.0,
+            scheduled_purge_date: scheduled_purge.0,
+        }
+    }
+
+    /// Whether a list of certificates shows those whose first version is still being made.
+    pub(super) fn include_pending(&self) -> Result<bool, Problem> {
+        match self.query.get("includePending") {
+            None | Some("") => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(_) => Err(Problem::bad("includePending must be true or false.")),
         }
     }
 
@@ -116,6 +137,9 @@ impl<S: Store> Exchange<'_, S> {
         let mut link = format!("{base}{port}/{path}?api-version={version}&$skiptoken={token}");
         if let Some(wanted) = max_results {
             link.push_str(&format!("&maxresults={wanted}"));
+        }
+        if self.include_pending().is_ok_and(|included| included) {
+            link.push_str("&includePending=true");
         }
         Some(link)
     }

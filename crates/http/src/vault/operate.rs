@@ -1,4 +1,4 @@
-//! From an authorised operation to what does it. One exhaustive match.
+//! From an authorised operation to what does it. A test asks for every operation there is.
 
 use std::pin::Pin;
 
@@ -11,9 +11,10 @@ use strongroom_store::Store;
 use super::answer::Answer;
 use super::problem::Problem;
 use super::route::Route;
-use super::{Exchange, keys, secrets};
+use super::{Exchange, certificates, keys, secrets};
 
-type BoxedAnswer<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
+pub(super) type BoxedAnswer<'a> =
+    Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
 
 /// Runs the operation that was authorised.
 pub(super) async fn operate<S: Store>(
@@ -23,7 +24,7 @@ pub(super) async fn operate<S: Store>(
     body: Incoming,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let Route { operation, name, version } = route;
+    let Route { operation, ref name, version, .. } = route;
     let named = || name.clone().ok_or(Problem::NoRoute);
     // A read lies in the request's own future. All else is boxed, or every read would move the
     // room that a restore needs.
@@ -71,6 +72,7 @@ pub(super) async fn operate<S: Store>(
         Op::ReleaseKey => Box::pin(keys::release(exchange, proof, named()?, version, body, call)),
         Op::SecureWrapKey => return keys::secure_wrap(exchange, proof, named()?, version),
         Op::SecureUnwrapKey => return keys::secure_unwrap(exchange, proof, named()?, version),
+        _ => Box::pin(certificates::operate(exchange, proof, route, body, call)),
     };
     answer.await
 }

@@ -208,6 +208,15 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
         OpError::Throttled { reason, retry_after } => {
             ErrorAnswer { retry_after: *retry_after, ..throttled(reason) }
         }
+        OpError::PendingNotFound { name } => pending_not_found(name),
+        OpError::PendingExists => answer(S::CONFLICT, "Conflict", PENDING_EXISTS),
+        OpError::PendingEnded => answer(S::CONFLICT, "Conflict", PENDING_ENDED),
+        OpError::NameInUse { kind, name } => conflict(name_in_use_text(*kind, name)),
+        OpError::IssuerNotFound(_) => {
+            answer(S::NOT_FOUND, "CertificateIssuerNotFound", "Issuer not found")
+        }
+        OpError::ContactsNotFound => answer(S::NOT_FOUND, "ContactsNotFound", "Contacts not found"),
+        OpError::NotIssued(what) => not_issued(what),
         OpError::Contended => answer(S::CONFLICT, "ConflictError", CONTENDED),
         OpError::Invalid(text) => bad(text.clone()),
         OpError::MalformedBackup => {
@@ -251,6 +260,17 @@ fn denied_answer(denied: &Denied) -> ErrorAnswer {
     forbidden(rbac_text(denied)).inner("ForbiddenByRbac")
 }
 
+/// The real service's text.
+fn pending_not_found(name: &str) -> ErrorAnswer {
+    let text = format!("Pending certificate not found: {name}");
+    answer(StatusCode::NOT_FOUND, "PendingCertificateNotFound", text)
+}
+
+fn not_issued(what: &str) -> ErrorAnswer {
+    let text = format!("No authority of this vault issued {what}.");
+    answer(StatusCode::NOT_FOUND, "CertificateNotFound", text)
+}
+
 fn release_answer(refusal: &ReleaseRefusal) -> ErrorAnswer {
     match refusal {
         ReleaseRefusal::NotExportable | ReleaseRefusal::NoRecipient => bad(refusal.to_string()),
@@ -263,6 +283,11 @@ fn release_answer(refusal: &ReleaseRefusal) -> ErrorAnswer {
 
 const WORN_OUT: &str = "The version of the key has been used as often as is safe. Rotate the key: \
      older versions still decrypt.";
+
+const PENDING_EXISTS: &str = "A new version of the certificate is being made already. Wait for it, \
+     cancel it or delete the pending operation.";
+
+const PENDING_ENDED: &str = "The pending operation has ended and can no longer be changed.";
 
 const CONTENDED: &str = "The object is being changed by several requests at once. Try again.";
 
@@ -325,6 +350,15 @@ fn deleted_text(kind: Kind, name: &str) -> String {
         "{noun} {name} is currently in a deleted but recoverable state, and its name cannot be \
          reused; in this state, the {} can only be recovered or purged.",
         noun.to_ascii_lowercase()
+    )
+}
+
+/// A certificate's key and secret have its name.
+fn name_in_use_text(kind: Kind, name: &str) -> String {
+    let noun = noun(kind).to_ascii_lowercase();
+    format!(
+        "The name {name} is in use: there is a {noun} of this name, and a certificate needs its \
+         name for its own key and secret."
     )
 }
 

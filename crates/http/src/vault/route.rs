@@ -17,6 +17,8 @@ pub(crate) struct Route {
     pub(crate) operation: Operation,
     pub(crate) name: Option<ObjectName>,
     pub(crate) version: Option<Version>,
+    /// The issuer that the operation is about; such an operation names no object.
+    pub(crate) issuer: Option<ObjectName>,
 }
 
 /// The longest path that is looked at, in bytes.
@@ -36,8 +38,8 @@ struct Collection {
     restore: Operation,
     /// `GET /{name}/{version}`
     get: Operation,
-    /// `PUT /{name}`
-    put: Operation,
+    /// `PUT /{name}`; certificates have none.
+    put: Option<Operation>,
     /// `PATCH /{name}/{version}`
     update: Operation,
     /// `DELETE /{name}`
@@ -64,7 +66,7 @@ const SECRETS: Collection = Collection {
     list: Operation::GetSecrets,
     restore: Operation::RestoreSecret,
     get: Operation::GetSecret,
-    put: Operation::SetSecret,
+    put: Some(Operation::SetSecret),
     update: Operation::UpdateSecret,
     delete: Operation::DeleteSecret,
     words: &[
@@ -78,7 +80,7 @@ const KEYS: Collection = Collection {
     list: Operation::GetKeys,
     restore: Operation::RestoreKey,
     get: Operation::GetKey,
-    put: Operation::ImportKey,
+    put: Some(Operation::ImportKey),
     update: Operation::UpdateKey,
     delete: Operation::DeleteKey,
     words: &[
@@ -103,6 +105,48 @@ const KEYS: Collection = Collection {
     ],
 };
 
+const CERTIFICATES: Collection = Collection {
+    list: Operation::GetCertificates,
+    restore: Operation::RestoreCertificate,
+    get: Operation::GetCertificate,
+    put: None,
+    update: Operation::UpdateCertificate,
+    delete: Operation::DeleteCertificate,
+    words: &[
+        (Method::POST, "create", Operation::CreateCertificate),
+        (Method::POST, "import", Operation::ImportCertificate),
+        (Method::GET, "versions", Operation::GetCertificateVersions),
+        (Method::POST, "backup", Operation::BackupCertificate),
+        (Method::GET, "policy", Operation::GetCertificatePolicy),
+        (Method::PATCH, "policy", Operation::UpdateCertificatePolicy),
+        (Method::GET, "pending", Operation::GetCertificateOperation),
+        (Method::PATCH, "pending", Operation::UpdateCertificateOperation),
+        (Method::DELETE, "pending", Operation::DeleteCertificateOperation),
+    ],
+    version_words: &[(Method::POST, "revoke", Operation::RevokeCertificate)],
+};
+
+/// `/certificates/issuers/{name}`
+const ISSUER: &[(Method, Operation)] = &[
+    (Method::GET, Operation::GetCertificateIssuer),
+    (Method::PUT, Operation::SetCertificateIssuer),
+    (Method::PATCH, Operation::UpdateCertificateIssuer),
+    (Method::DELETE, Operation::DeleteCertificateIssuer),
+];
+
+/// `/certificates/issuers/{name}/{word}`
+const ISSUER_WORDS: &[Word] = &[
+    (Method::POST, "revoke", Operation::RevokeIssuedCertificate),
+    (Method::POST, "eab", Operation::CreateAcmeBinding),
+];
+
+/// `/certificates/contacts`
+const CONTACTS: &[(Method, Operation)] = &[
+    (Method::GET, Operation::GetCertificateContacts),
+    (Method::PUT, Operation::SetCertificateContacts),
+    (Method::DELETE, Operation::DeleteCertificateContacts),
+];
+
 const DELETED_SECRETS: DeletedCollection = DeletedCollection {
     list: Operation::GetDeletedSecrets,
     get: Operation::GetDeletedSecret,
@@ -115,6 +159,13 @@ const DELETED_KEYS: DeletedCollection = DeletedCollection {
     get: Operation::GetDeletedKey,
     purge: Operation::PurgeDeletedKey,
     recover: Operation::RecoverDeletedKey,
+};
+
+const DELETED_CERTIFICATES: DeletedCollection = DeletedCollection {
+    list: Operation::GetDeletedCertificates,
+    get: Operation::GetDeletedCertificate,
+    purge: Operation::PurgeDeletedCertificate,
+    recover: Operation::RecoverDeletedCertificate,
 };
 
 /// The route of a request.
@@ -138,8 +189,10 @@ pub(crate) fn parse(method: &Method, path: &str) -> Result<Route, Problem> {
     match collection.to_ascii_lowercase().as_str() {
         "secrets" => SECRETS.route(method, rest),
         "keys" => KEYS.route(method, rest),
+        "certificates" => certificates(method, rest),
         "deletedsecrets" => DELETED_SECRETS.route(method, rest),
         "deletedkeys" => DELETED_KEYS.route(method, rest),
+        "deletedcertificates" => DELETED_CERTIFICATES.route(method, rest),
         _ => Err(Problem::NoRoute),
     }
 }
@@ -156,7 +209,7 @@ impl Collection {
             }
             [name] => match *method {
                 Method::GET => object(self.get, name, ""),
-                Method::PUT => object(self.put, name, ""),
+                Method::PUT => object(self.put.ok_or(Problem::MethodNotAllowed)?, name, ""),
                 Method::PATCH => object(self.update, name, ""),
                 Method::DELETE => object(self.delete, name, ""),
                 _ => Err(Problem::MethodNotAllowed),
@@ -178,6 +231,29 @@ impl Collection {
             }
             _ => Err(Problem::NoRoute),
         }
+    }
+}
+
+/// No certificate is called `issuers` or `contacts`.
+fn certificates(method: &Method, segments: &[&str]) -> Result<Route, Problem> {
+    match segments {
+        [issuers] if is(issuers, "issuers") => match *method {
+            Method::GET => Ok(whole_vault(Operation::GetCertificateIssuers)),
+            _ => Err(Problem::MethodNotAllowed),
+        },
+        [issuers, name] if is(issuers, "issuers") => issuer(by_method(ISSUER, method)?, name),
+        [issuers, name, word] if is(issuers, "issuers") => {
+            issuer(by_word(ISSUER_WORDS, method, word).ok_or(Problem::NoRoute)??, name)
+        }
+        [contacts] if is(contacts, "contacts") => Ok(whole_vault(by_method(CONTACTS, method)?)),
+        [reserved, ..] if is(reserved, "issuers") || is(reserved, "contacts") => {
+            Err(Problem::NoRoute)
+        }
+        [name, pending, merge] if is(pending, "pending") && is(merge, "merge") => match *method {
+            Method::POST => object(Operation::MergeCertificate, name, ""),
+            _ => Err(Problem::MethodNotAllowed),
+        },
+        _ => CERTIFICATES.route(method, segments),
     }
 }
 
@@ -203,18 +279,28 @@ fn by_word(words: &[Word], method: &Method, sent: &str) -> Option<Result<Operati
     Some(of_method.map(|(.., operation)| *operation).ok_or(Problem::MethodNotAllowed))
 }
 
+fn by_method(known: &[(Method, Operation)], method: &Method) -> Result<Operation, Problem> {
+    let found = known.iter().find(|(wanted, _)| wanted == method);
+    found.map(|(_, operation)| *operation).ok_or(Problem::MethodNotAllowed)
+}
+
 fn is(segment: &str, word: &str) -> bool {
     segment.eq_ignore_ascii_case(word)
 }
 
 fn whole_vault(operation: Operation) -> Route {
-    Route { operation, name: None, version: None }
+    Route { operation, name: None, version: None, issuer: None }
+}
+
+fn issuer(operation: Operation, name: &str) -> Result<Route, Problem> {
+    let issuer = Some(ObjectName::parse(name)?);
+    Ok(Route { operation, name: None, version: None, issuer })
 }
 
 fn object(operation: Operation, name: &str, version: &str) -> Result<Route, Problem> {
     let name = Some(ObjectName::parse(name)?);
     let version = if version.is_empty() { None } else { Some(Version::parse(version)?) };
-    Ok(Route { operation, name, version })
+    Ok(Route { operation, name, version, issuer: None })
 }
 
 #[cfg(test)]
@@ -288,6 +374,53 @@ mod tests {
     }
 
     #[test]
+    fn every_operation_on_certificates_has_its_path() {
+        use Operation::*;
+        let c = format!("/certificates/a/{VERSION}");
+        let revoke = format!("{c}/revoke");
+        for (method, path, operation) in [
+            (Method::GET, "/certificates", GetCertificates),
+            (Method::POST, "/certificates/restore", RestoreCertificate),
+            (Method::POST, "/certificates/a/create", CreateCertificate),
+            (Method::POST, "/certificates/a/import", ImportCertificate),
+            (Method::GET, "/certificates/a/", GetCertificate),
+            (Method::GET, "/certificates/restore", GetCertificate),
+            (Method::GET, c.as_str(), GetCertificate),
+            (Method::PATCH, "/certificates/a/", UpdateCertificate),
+            (Method::PATCH, c.as_str(), UpdateCertificate),
+            (Method::DELETE, "/certificates/a", DeleteCertificate),
+            (Method::GET, "/certificates/a/versions", GetCertificateVersions),
+            (Method::GET, "/certificates/a/policy", GetCertificatePolicy),
+            (Method::PATCH, "/certificates/a/policy", UpdateCertificatePolicy),
+            (Method::GET, "/certificates/a/pending", GetCertificateOperation),
+            (Method::PATCH, "/certificates/a/Pending", UpdateCertificateOperation),
+            (Method::DELETE, "/certificates/a/pending", DeleteCertificateOperation),
+            (Method::POST, "/certificates/a/pending/merge", MergeCertificate),
+            (Method::POST, "/certificates/a/backup", BackupCertificate),
+            (Method::POST, "/certificates/a/revoke", RevokeCertificate),
+            (Method::POST, revoke.as_str(), RevokeCertificate),
+            (Method::GET, "/deletedcertificates", GetDeletedCertificates),
+            (Method::GET, "/deletedcertificates/a", GetDeletedCertificate),
+            (Method::DELETE, "/deletedcertificates/a", PurgeDeletedCertificate),
+            (Method::POST, "/deletedcertificates/a/recover", RecoverDeletedCertificate),
+            (Method::GET, "/certificates/issuers", GetCertificateIssuers),
+            (Method::GET, "/certificates/Issuers/", GetCertificateIssuers),
+            (Method::GET, "/certificates/issuers/a", GetCertificateIssuer),
+            (Method::PUT, "/certificates/issuers/a", SetCertificateIssuer),
+            (Method::PATCH, "/certificates/issuers/a", UpdateCertificateIssuer),
+            (Method::DELETE, "/certificates/issuers/a", DeleteCertificateIssuer),
+            (Method::POST, "/certificates/issuers/a/revoke", RevokeIssuedCertificate),
+            (Method::POST, "/certificates/issuers/a/eab", CreateAcmeBinding),
+            (Method::GET, "/certificates/contacts", GetCertificateContacts),
+            (Method::PUT, "/certificates/contacts/", SetCertificateContacts),
+            (Method::DELETE, "/certificates/contacts", DeleteCertificateContacts),
+        ] {
+            let route = parse(&method, path).ok().map(|route| route.operation);
+            assert_eq!(route, Some(operation), "{method} {path}");
+        }
+    }
+
+    #[test]
     fn an_empty_version_is_the_current_one() {
         for (path, version) in [
             ("/keys/a//sign".to_owned(), None),
@@ -296,8 +429,15 @@ mod tests {
         ] {
             let route = parse(&Method::POST, &path).ok();
             let (name, operation) = (ObjectName::parse("a").ok(), Operation::Sign);
-            assert_eq!(route, Some(Route { operation, name, version }), "{path}");
+            assert_eq!(route, Some(Route { operation, name, version, issuer: None }), "{path}");
         }
+    }
+
+    #[test]
+    fn an_issuer_is_no_object() {
+        let route = parse(&Method::GET, "/certificates/issuers/a").ok();
+        let (issuer, operation) = (ObjectName::parse("a").ok(), Operation::GetCertificateIssuer);
+        assert_eq!(route, Some(Route { operation, name: None, version: None, issuer }));
     }
 
     #[test]
@@ -323,6 +463,26 @@ mod tests {
             (Method::PUT, "/deletedkeys/a", 405),
             (Method::GET, "/deletedkeys/a/recover", 405),
             (Method::GET, "/deletedkeys/a/b", 404),
+            (Method::PUT, "/certificates/a", 405),
+            (Method::PUT, "/certificates", 405),
+            (Method::GET, "/certificates/a/create", 405),
+            (Method::POST, "/certificates/a/pending", 405),
+            (Method::GET, "/certificates/a/pending/merge", 405),
+            (Method::POST, "/certificates/a/pending/other", 404),
+            (Method::POST, "/certificates/a/policy", 405),
+            (Method::GET, "/certificates/a/notaversion", 400),
+            (Method::POST, "/certificates/a/notaversion/revoke", 400),
+            // No certificate is called so.
+            (Method::POST, "/certificates/issuers/create", 405),
+            (Method::POST, "/certificates/issuers/a/create", 404),
+            (Method::POST, "/certificates/issuers/a/b/create", 404),
+            (Method::POST, "/certificates/issuers", 405),
+            (Method::PUT, "/certificates/issuers/a_b", 400),
+            (Method::GET, "/certificates/issuers/a/eab", 405),
+            (Method::POST, "/certificates/contacts/create", 404),
+            (Method::PATCH, "/certificates/contacts", 405),
+            (Method::DELETE, "/certificates/issuers", 405),
+            (Method::PUT, "/deletedcertificates/a", 405),
             // Only a Managed HSM hands out random bytes.
             (Method::POST, "/rng", 404),
         ] {

@@ -3,6 +3,7 @@
 use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_crypto::SecretBytes;
+use strongroom_model::certificates::SecretFormat;
 use strongroom_model::secrets::MAX_TAG_CHARS;
 use strongroom_model::{
     AttributesChange, Kind, ObjectName, SecretListing, SoftDelete, Tags, Version, VersionRecord,
@@ -46,9 +47,12 @@ pub(super) async fn get<S: Store>(
     name: ObjectName,
     version: Option<Version>,
 ) -> Result<Answer, Problem> {
-    check_out_content_type(exchange)?;
+    let wanted = out_content_type(exchange)?;
     let request = GetSecret { name, version };
-    let view = exchange.ops().get_secret(admit(authorized, request)?).await?;
+    let mut view = exchange.ops().get_secret(admit(authorized, request)?).await?;
+    if let Some(format) = wanted {
+        view = view.in_format(format)?;
+    }
     bundle(exchange, view)
 }
 
@@ -201,16 +205,15 @@ fn change(sent: Option<AttributesParameters>) -> AttributesChange {
     sent.map(AttributesChange::from).unwrap_or_default()
 }
 
-/// Only a certificate's secret has a form to convert; a plain secret is answered as it is.
-fn check_out_content_type<S: Store>(exchange: &Exchange<'_, S>) -> Result<(), Problem> {
-    let known = ["application/x-pkcs12", "application/x-pem-file"];
-    match exchange.query.get("outContentType") {
-        Some(asked) if exchange.api_version.has_out_content_type() && !known.contains(&asked) => {
-            Err(Problem::bad(
-                "outContentType must be application/x-pkcs12 or application/x-pem-file.",
-            ))
-        }
-        _ => Ok(()),
+/// The format that the client asks for, where the version knows the question. Only a certificate's
+/// secret has one; a plain secret is answered as it is.
+fn out_content_type<S: Store>(exchange: &Exchange<'_, S>) -> Result<Option<SecretFormat>, Problem> {
+    let asked = exchange.query.get("outContentType");
+    match asked.filter(|_| exchange.api_version.has_out_content_type()) {
+        Some(asked) => SecretFormat::parse(asked).map(Some).map_err(|_| {
+            Problem::bad("outContentType must be application/x-pkcs12 or application/x-pem-file.")
+        }),
+        None => Ok(None),
     }
 }
 
@@ -237,6 +240,10 @@ fn secret_bundle<'a, S: Store>(
     rules: SoftDelete,
     value: Option<&'a SecretValue>,
 ) -> wire::SecretBundle<'a> {
+    let listing = &record.listing;
+    let previous = listing.previous_version.filter(|_| exchange.api_version.has_previous_version());
+    let of_certificate = listing.managed == Some(true);
+    let kid = || exchange.id(Kind::Key, name, Some(record.version)).into();
     wire::SecretBundle {
         value,
         content_type: record.listing.content_type.as_deref(),
@@ -244,8 +251,8 @@ fn secret_bundle<'a, S: Store>(
         managed: record.listing.managed,
         attributes: exchange.attributes(&record.attributes, rules),
         tags: record.tags.as_ref().map(Tags::as_map),
-        kid: None,
-        previous_version: None,
+        kid: of_certificate.then(kid),
+        previous_version: previous.map(|version| version.to_string().into()),
     }
 }
 

@@ -5,9 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acme;
 mod auditing;
 mod backups;
 mod bad_input;
+mod certificate_bad_input;
+mod certificate_goldens;
 mod concurrency;
 mod crash;
 mod goldens;

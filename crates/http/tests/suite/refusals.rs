@@ -104,7 +104,6 @@ async fn hosts_and_routes() {
     unknown.check(None);
     let other = |method: Method, target: &str| server.ask(method, target);
     golden.case("no_route", other(GET, "/keyz")).await.expect(404);
-    golden.case("certificates", other(GET, "/certificates")).await.expect(404);
     golden.case("rng", other(Method::POST, "/rng")).await.expect(404);
     golden.case("root", other(GET, "/")).await.expect(404);
     golden.case("put_without_name", other(Method::PUT, "/secrets/")).await.expect(405);

@@ -56,6 +56,44 @@ fn route(operation: Operation) -> (Method, &'static str) {
         Operation::GetKeyAttestation => (Method::GET, "/keys/{name}/{version}/attestation"),
         Operation::SecureWrapKey => (Method::POST, "/keys/{name}/{version}/securewrapkey"),
         Operation::SecureUnwrapKey => (Method::POST, "/keys/{name}/{version}/secureunwrapkey"),
+        _ => certificate_route(operation),
+    }
+}
+
+fn certificate_route(operation: Operation) -> (Method, &'static str) {
+    use Operation as Op;
+    match operation {
+        Op::CreateCertificate => (Method::POST, "/certificates/{name}/create"),
+        Op::ImportCertificate => (Method::POST, "/certificates/{name}/import"),
+        Op::GetCertificate => (Method::GET, "/certificates/{name}/{version}"),
+        Op::GetCertificates => (Method::GET, "/certificates"),
+        Op::GetCertificateVersions => (Method::GET, "/certificates/{name}/versions"),
+        Op::UpdateCertificate => (Method::PATCH, "/certificates/{name}/{version}"),
+        Op::GetCertificatePolicy => (Method::GET, "/certificates/{name}/policy"),
+        Op::UpdateCertificatePolicy => (Method::PATCH, "/certificates/{name}/policy"),
+        Op::GetCertificateOperation => (Method::GET, "/certificates/{name}/pending"),
+        Op::UpdateCertificateOperation => (Method::PATCH, "/certificates/{name}/pending"),
+        Op::DeleteCertificateOperation => (Method::DELETE, "/certificates/{name}/pending"),
+        Op::MergeCertificate => (Method::POST, "/certificates/{name}/pending/merge"),
+        Op::DeleteCertificate => (Method::DELETE, "/certificates/{name}"),
+        Op::GetDeletedCertificates => (Method::GET, "/deletedcertificates"),
+        Op::GetDeletedCertificate => (Method::GET, "/deletedcertificates/{name}"),
+        Op::RecoverDeletedCertificate => (Method::POST, "/deletedcertificates/{name}/recover"),
+        Op::PurgeDeletedCertificate => (Method::DELETE, "/deletedcertificates/{name}"),
+        Op::BackupCertificate => (Method::POST, "/certificates/{name}/backup"),
+        Op::RestoreCertificate => (Method::POST, "/certificates/restore"),
+        Op::GetCertificateIssuers => (Method::GET, "/certificates/issuers"),
+        Op::GetCertificateIssuer => (Method::GET, "/certificates/issuers/{name}"),
+        Op::SetCertificateIssuer => (Method::PUT, "/certificates/issuers/{name}"),
+        Op::UpdateCertificateIssuer => (Method::PATCH, "/certificates/issuers/{name}"),
+        Op::DeleteCertificateIssuer => (Method::DELETE, "/certificates/issuers/{name}"),
+        Op::GetCertificateContacts => (Method::GET, "/certificates/contacts"),
+        Op::SetCertificateContacts => (Method::PUT, "/certificates/contacts"),
+        Op::DeleteCertificateContacts => (Method::DELETE, "/certificates/contacts"),
+        Op::RevokeCertificate => (Method::POST, "/certificates/{name}/{version}/revoke"),
+        Op::RevokeIssuedCertificate => (Method::POST, "/certificates/issuers/{name}/revoke"),
+        Op::CreateAcmeBinding => (Method::POST, "/certificates/issuers/{name}/eab"),
+        other => panic!("{other:?} has no route"),
     }
 }
 
@@ -96,6 +134,18 @@ fn the_list_is_complete() {
         .unwrap();
     }
     compare("routes.txt", &list);
+}
+
+/// An operation that nothing runs would answer as a path of no operation.
+#[tokio::test]
+async fn every_route_leads_somewhere() {
+    let server = Server::start().await;
+    for operation in Operation::ALL {
+        let answer = server.send(&ask(&server, *operation, "a").body("{}")).await;
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(!said.contains(r#""code":"NotFound""#), "{operation:?}: {said}");
+        assert!(answer.status < 500 || *operation == Operation::GetKeyAttestation, "{said}");
+    }
 }
 
 #[tokio::test]

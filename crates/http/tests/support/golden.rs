@@ -25,11 +25,15 @@ const COORDINATE_CHARS: usize = 43;
 /// Times up to so many seconds after the beginning are named.
 const MOST_SECONDS: i64 = 200 * 86_400;
 
+/// A certificate ends within thirty years, in seconds.
+const LONGEST: i64 = 30 * 366 * 86_400;
+
 /// The exchanges of one folder.
 pub(crate) struct Golden<'a, S: Store> {
     server: &'a Server<S>,
     folder: &'static str,
     numbered: bool,
+    has_certificates: bool,
     versions: Mutex<Vec<String>>,
     cases: Mutex<BTreeSet<String>>,
 }
@@ -73,12 +77,18 @@ fn diff(expected: &str, found: &str) -> String {
 impl<'a, S: Store> Golden<'a, S> {
     pub(crate) fn new(server: &'a Server<S>, folder: &'static str) -> Self {
         let (versions, cases) = (Mutex::default(), Mutex::default());
-        Self { server, folder, numbered: true, versions, cases }
+        Self { server, folder, numbered: true, has_certificates: false, versions, cases }
     }
 
     /// Where the order of versions is left to chance, they get no numbers.
     pub(crate) fn without_numbers(mut self) -> Self {
         self.numbered = false;
+        self
+    }
+
+    /// Certificates differ from run to run, and end when the calendar says.
+    pub(crate) fn with_certificates(mut self) -> Self {
+        self.has_certificates = true;
         self
     }
 
@@ -129,6 +139,7 @@ impl<'a, S: Store> Golden<'a, S> {
             .replace(&port, "<base>")
             .replace(&owner.tenant.to_string(), "<tenant>")
             .replace(&owner.subscription.to_string(), "<subscription>");
+        let text = if self.has_certificates { without_certificates(&text) } else { text };
         let mut named = String::new();
         let mut rest = text.as_str();
         while let Some(start) = rest.find(is_part) {
@@ -161,6 +172,16 @@ impl<'a, S: Store> Golden<'a, S> {
                     later => format!("<time + {later} s>"),
                 }
             }
+            Ok(seconds) if self.has_certificates && (began - 600..began).contains(&seconds) => {
+                format!("<time - {} s>", began - seconds)
+            }
+            Ok(seconds) if self.has_certificates && (began..began + LONGEST).contains(&seconds) => {
+                // A year or so has 12 months, the first of which may have 28 days.
+                format!(
+                    "<time + {} months>",
+                    (seconds - began + 5 * 86_400) / (30 * 86_400 + 37_800)
+                )
+            }
             _ => word.to_owned(),
         }
     }
@@ -178,6 +199,23 @@ impl<'a, S: Store> Golden<'a, S> {
         });
         format!("<version {}>", at + 1)
     }
+}
+
+/// Members that are certificates, requests or thumbprints have a name for a value.
+fn without_certificates(text: &str) -> String {
+    let mut text = text.to_owned();
+    for member in ["cer", "csr", "x5t", "value", "pwd"] {
+        let start = format!("\"{member}\":\"");
+        let mut named = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, from)) = rest.split_once(start.as_str()) {
+            named = named + before + &start + "<opaque>";
+            rest = from.split_once('"').map_or("", |(_, after)| after);
+            named.push('"');
+        }
+        text = named + rest;
+    }
+    text
 }
 
 fn is_part(c: char) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Time is the installation's manual clock: it stands still until a test moves it.
 
+pub(crate) mod acme;
 mod answer;
 mod client;
 pub(crate) mod golden;

@@ -11,6 +11,7 @@ use http_body_util::Full;
 use hyper::client::conn::http2;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
+use strongroom_acme::validate::{ValidationSettings, Validator};
 use strongroom_audit::{Audit, Record};
 use strongroom_authn::{Authenticator, OutgoingRules};
 use strongroom_authz::roles;
@@ -53,6 +54,8 @@ pub(crate) struct Features {
     pub(crate) symmetric: bool,
     /// It releases keys.
     pub(crate) release: bool,
+    /// Its authorities serve ACME, and look for HTTP-01 answers at this port.
+    pub(crate) acme: Option<u16>,
 }
 
 /// A running server with a vault `dev` (90 days of retention) and an owner.
@@ -134,6 +137,14 @@ impl<S: Store> Server<S> {
             true => service.with_release(release(&authority, node.clock.now())),
             false => service,
         };
+        let service = match features.acme {
+            Some(http_port) => {
+                let settings = ValidationSettings { http_port, ..ValidationSettings::default() };
+                let validator = Validator::new(settings, OutgoingRules::new(Vec::new()));
+                service.with_acme(validator).unwrap()
+            }
+            None => service,
+        };
         let service = Arc::new(service);
         let shutdown = listening.serve(&tls(&authority), &service);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -187,6 +198,15 @@ impl<S: Store> Server<S> {
             client_id: new.application.client_id,
             object_id: new.application.object_id,
             token: self.sign_in(new.application.client_id, secret).await,
+        }
+    }
+
+    /// Takes all roles from a principal.
+    pub(crate) async fn remove_roles(&self, principal: PrincipalId) {
+        let directory = self.node.directory.current();
+        for assignment in directory.assignments().filter(|a| a.principal == principal) {
+            let ops = &self.node.ops;
+            ops.delete_role_assignment(assignment.id, &mut self.node.call()).await.unwrap();
         }
     }
 

@@ -177,7 +177,7 @@ pub fn route(
     let query = Query::parse(Some(query));
     let route = route::parse(&method, path)?;
     ApiVersion::parse(query.get("api-version"))?.check(route.operation)?;
-    Ok((route.operation, route.name, route.version))
+    Ok((route.operation, route.name.or(route.issuer), route.version))
 }
 
 /// The first value of a parameter of a query string.
