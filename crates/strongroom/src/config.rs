@@ -17,6 +17,10 @@ pub(crate) struct Config {
     pub(crate) audit: AuditSection,
     pub(crate) keys: KeysSection,
     pub(crate) throttling: ThrottlingSection,
+    pub(crate) certificates: CertificatesSection,
+    pub(crate) smtp: Option<SmtpSection>,
+    #[serde(rename = "acme_directory")]
+    pub(crate) acme_directories: Vec<AcmeDirectorySection>,
     #[serde(rename = "trusted_issuer")]
     pub(crate) trusted_issuers: Vec<TrustedIssuerSection>,
     #[serde(rename = "attestation_authority")]
@@ -129,6 +133,105 @@ pub(crate) enum ThrottlingMode {
     Azure,
     /// The configuration's own.
     Custom,
+}
+
+/// Where the vaults' own authorities publish.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CertificatesSection {
+    /// Addresses at which revocation lists, OCSP responses and the authorities' certificates, and
+    /// nothing else, are read without TLS.
+    pub(crate) http_listen: Vec<SocketAddr>,
+    /// The base of their URLs in the certificates that the authorities issue: `http://…`. Without
+    /// it, certificates have no such URLs.
+    pub(crate) http_url: Option<String>,
+    /// The port at which HTTP-01 answers are looked for, for the ACME server [default: 80].
+    pub(crate) validation_http_port: Option<u16>,
+    /// The port at which TLS-ALPN-01 answers are looked for [default: 443].
+    pub(crate) validation_tls_port: Option<u16>,
+    /// The name server that is asked for the names to be validated, address and port [default:
+    /// those of the system].
+    pub(crate) validation_dns: Option<SocketAddr>,
+}
+
+/// The SMTP server through which contacts are told of their certificates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SmtpSection {
+    /// Its name.
+    pub(crate) host: String,
+    /// Its port [default: 587, 465 or 25, as `tls` is].
+    pub(crate) port: Option<u16>,
+    /// How the connection is protected.
+    #[serde(default)]
+    pub(crate) tls: SmtpTls,
+    /// The sender's address.
+    pub(crate) from: String,
+    /// Who signs in, if the server wants it.
+    pub(crate) username: Option<String>,
+    /// A file with the password; a line's end at its end is no part of it.
+    pub(crate) password_file: Option<PathBuf>,
+    /// A PEM file of the CAs that its certificate must chain to.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// How a connection to an SMTP server is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SmtpTls {
+    /// TLS from the first byte.
+    Implicit,
+    /// TLS by STARTTLS.
+    #[default]
+    Starttls,
+    /// Not at all.
+    None,
+}
+
+/// An ACME authority that issuers of provider ACME may name in `org_details.id`. Nobody else is
+/// asked for certificates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcmeDirectorySection {
+    /// What issuers call it.
+    pub(crate) name: String,
+    /// The URL of its directory (RFC 8555, 7.1.1).
+    pub(crate) url: String,
+    /// A PEM file of the CAs that its server's certificate must chain to.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// How it validates names: `http-01`, `dns-01` or `tls-alpn-01`.
+    #[serde(default = "default_challenge")]
+    pub(crate) challenge: String,
+    /// Of dns-01: a program that is run as `<hook> add|remove <fqdn> <value>`.
+    pub(crate) hook: Option<PathBuf>,
+    /// Of dns-01: dynamic updates instead of a hook.
+    pub(crate) rfc2136: Option<Rfc2136Section>,
+    /// Of dns-01: how long a record takes until all servers of its zone have it, in seconds; at
+    /// most 30.
+    #[serde(default = "default_dns_wait")]
+    pub(crate) dns_wait_seconds: u64,
+    /// The e-mail address that the authority may write to.
+    pub(crate) contact: Option<String>,
+}
+
+/// Dynamic updates of a zone (RFC 2136).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rfc2136Section {
+    /// The zone's primary server: an address or a name, and a port.
+    pub(crate) server: String,
+    /// The zone.
+    pub(crate) zone: String,
+    /// A file with the key that updates are signed with, as `tsig-keygen` writes it.
+    pub(crate) key_file: PathBuf,
+}
+
+fn default_challenge() -> String {
+    "http-01".into()
+}
+
+fn default_dns_wait() -> u64 {
+    5
 }
 
 /// An external issuer.

@@ -46,8 +46,8 @@ async fn run(
     protection: strongroom_crypto::process::Protection,
 ) -> Result<(), CliError> {
     match command {
-        Command::Dev(args) => server::dev::run(args, protection).await,
-        Command::Serve(args) => server::serve::run(args, protection).await,
+        Command::Dev(args) => Box::pin(server::dev::run(args, protection)).await,
+        Command::Serve(args) => Box::pin(server::serve::run(args, protection)).await,
         Command::Init(args) => server::init::run(args).await,
         Command::Client(command) => client::run(command).await,
     }

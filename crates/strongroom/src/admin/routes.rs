@@ -385,6 +385,7 @@ async fn advance_clock(State(admin): State<Admin>, Json(sent): Json<Advance>) ->
         "now": now.0,
         "purged": swept.purged,
         "rotated": swept.rotated,
+        "renewed": swept.renewed,
         "noticed": swept.noticed,
         "collected": swept.collected,
     })))

@@ -3,6 +3,7 @@
 
 mod admin;
 mod audit;
+mod certificate;
 mod clock;
 mod env;
 mod failure;
@@ -40,6 +41,8 @@ pub(crate) enum ClientCommand {
     Secret(secret::SecretArgs),
     /// Work with keys: the verbs of `az keyvault key`, and wrap, unwrap and release.
     Key(Box<key::KeyArgs>),
+    /// Work with certificates: the verbs of `az keyvault certificate`, and revoke and sync.
+    Certificate(Box<certificate::CertificateArgs>),
     /// Make and list vaults, on the server's own machine.
     Vault(vault::VaultArgs),
     /// Make applications that can sign in, on the server's own machine.
@@ -60,6 +63,7 @@ pub(crate) async fn run(command: ClientCommand) -> Result<(), CliError> {
         ClientCommand::Hosts(args) => hosts::run(args).await,
         ClientCommand::Secret(args) => secret::run(args).await,
         ClientCommand::Key(args) => key::run(*args).await,
+        ClientCommand::Certificate(args) => certificate::run(*args).await,
         ClientCommand::Vault(args) => vault::run(args).await,
         ClientCommand::Identity(args) => identity::run(args).await,
         ClientCommand::Role(args) => role::run(args).await,
@@ -113,6 +117,31 @@ mod tests {
             "key rotation-policy update -n a --value p.json",
             "key download -n a --file k --encoding der --overwrite",
             "key release a --file token --nonce n --algorithm rsa_aes_key_wrap_256",
+            "certificate create --vault-name dev -n a -p @p.json --validity 6 --tags a=b",
+            "certificate create a --disabled --no-wait",
+            "certificate create a --dns a.example b.example --curve P-256 --issuer inner",
+            "certificate create root --ca --path-len 1 --key-type EC --months 120",
+            "certificate get-default-policy --scaffold",
+            "certificate import -n a -f a.pfx --password secret -p p.json",
+            "certificate import -n a -f a.pem --password-file p --preserve-order",
+            "certificate show -n a -v 4387e9f3d6e14c459867679a90fd0f79 --query x509ThumbprintHex",
+            "certificate download -n a -f a.der -e der",
+            "certificate download a --file a.pfx --encoding PFX --overwrite",
+            "certificate set-attributes -n a --enabled false --policy p.json --tags",
+            "certificate list --include-pending --maxresults 5",
+            "certificate list-deleted --include-pending true",
+            "certificate pending merge -n a -f chain.pem --tags a=b",
+            "certificate pending cancel a",
+            "certificate contact add --email a@b.example --name A --phone 1",
+            "certificate contact delete --email a@b.example",
+            "certificate issuer create -n i --provider-name Test --account-id a --password p",
+            "certificate issuer create i --provider Strongroom --authority root --max-days 90",
+            "certificate issuer update --issuer-name i --allow-dns a.example --acme",
+            "certificate issuer admin add --issuer-name i --email a@b.example --first-name A",
+            "certificate issuer eab i",
+            "certificate issuer revoke i --serial 0a:ff --reason keyCompromise",
+            "certificate revoke a --version 4387e9f3d6e14c459867679a90fd0f79 --reason superseded",
+            "certificate sync a --out-cert c --out-key k --exec reload --once",
             "vault create week --retention-days 7 --enable-purge-protection --data d",
             "identity create-for-rbac --name n --role Reader --scopes /subscriptions/s",
             "role assignment create --assignee a --role Reader --scope /s --data d",
@@ -142,6 +171,17 @@ mod tests {
             "key sign a --algorithm none --digest aGk=",
             "key decrypt a --algorithm RSA-OAEP --iv xyz",
             "key rotation-policy",
+            "certificate create a --path-len 1",
+            "certificate create a --key-type DSA",
+            "certificate import a",
+            "certificate pending merge a",
+            "certificate contact add --name A",
+            "certificate issuer create i",
+            "certificate issuer create --provider Strongroom",
+            "certificate issuer create i --provider Strongroom --authority a --organization-id b",
+            "certificate revoke a --reason removeFromCRL",
+            "certificate sync a",
+            "certificate sync a --out-cert c --exec 'unclosed",
             "token --resource r --client-secret s",
             "role assignment delete",
             "role assignment create --assignee a --role r",

@@ -37,7 +37,20 @@ pub(crate) fn bind(addresses: &[IpAddr], port: Option<u16>) -> Result<Server, Cl
 /// # Errors
 /// [`CliError::Failed`], saying who holds the port.
 pub(crate) fn bind_all(addresses: &[SocketAddr]) -> Result<Server, CliError> {
-    match Server::bind(addresses, limits()) {
+    bind_within(addresses, limits())
+}
+
+/// Listens on addresses for what is public, without TLS.
+///
+/// # Errors
+/// As [`bind_all`].
+pub(crate) fn bind_public(addresses: &[SocketAddr]) -> Result<Server, CliError> {
+    let descriptors = strongroom_crypto::process::raise_descriptor_limit();
+    bind_within(addresses, Limits::public(descriptors))
+}
+
+fn bind_within(addresses: &[SocketAddr], limits: Limits) -> Result<Server, CliError> {
+    match Server::bind(addresses, limits) {
         Ok(server) => Ok(server),
         Err(HttpError::Listen { address, source })
             if source.kind() == std::io::ErrorKind::AddrNotAvailable
@@ -45,7 +58,7 @@ pub(crate) fn bind_all(addresses: &[SocketAddr]) -> Result<Server, CliError> {
         {
             let without: Vec<SocketAddr> =
                 addresses.iter().copied().filter(|other| other.ip() != address.ip()).collect();
-            Server::bind(&without, limits()).map_err(|error| explain(&error))
+            Server::bind(&without, limits).map_err(|error| explain(&error))
         }
         Err(error) => Err(explain(&error)),
     }

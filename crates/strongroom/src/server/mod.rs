@@ -1,5 +1,6 @@
 //! The server: how it is set up, how its parts are opened, and how it stops.
 
+mod acme;
 mod attestation;
 pub(crate) mod dev;
 mod health;
@@ -8,7 +9,10 @@ pub(crate) mod init;
 mod issuers;
 mod keys;
 mod listen;
+mod mail;
 mod node;
+mod notices;
+mod publication;
 mod ready;
 pub(crate) mod root_key;
 mod running;

@@ -11,14 +11,18 @@ use strongroom_authz::roles;
 use strongroom_directory::{Clock, Directory, DirectoryService};
 use strongroom_http::Service;
 use strongroom_identity::TokenService;
+use strongroom_mail::Mailer;
 use strongroom_model::Endpoints;
 use strongroom_monitor::HttpMetrics;
-use strongroom_ops::Ops;
+use strongroom_ops::{CertificateWork, Ops};
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::disk::{Disk, RealDisk};
 use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
 
 use super::keys::key_work;
+use super::mail::mailer;
+use super::notices::Notices;
+use super::publication;
 use super::token_audit::SignIns;
 use crate::config::{AuditSection, Config};
 use crate::error::CliError;
@@ -33,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<Clock<Engine>>,
     pub(crate) audit: Arc<Audit<Engine>>,
     pub(crate) ops: Arc<Ops<Engine>>,
+    /// What brings letters to contacts, if there is an SMTP server.
+    pub(crate) mailer: Option<Arc<Mailer>>,
     pub(crate) endpoints: Endpoints,
 }
 
@@ -85,7 +91,13 @@ impl Node {
             Arc::clone(&clock),
             work,
         );
-        Ok(Self { store, directory, clock, audit, ops: Arc::new(ops), endpoints })
+        let publication = publication::of(&config.certificates)?;
+        let mut ops = ops.with_certificate_work(CertificateWork { publication });
+        let mailer = mailer(config)?.map(Arc::new);
+        if let Some(mailer) = &mailer {
+            ops = ops.with_notifier(Arc::new(Notices(Arc::clone(mailer))));
+        }
+        Ok(Self { store, directory, clock, audit, ops: Arc::new(ops), mailer, endpoints })
     }
 
     /// The same node, its URLs at another port.
@@ -134,6 +146,9 @@ impl Node {
         let trouble = self.store.stats().trouble.is_some();
         gauge!("strongroom_store_trouble").set(f64::from(u8::from(trouble)));
         gauge!("strongroom_clock_paused").set(f64::from(u8::from(self.clock.is_paused())));
+        if let Some(mailer) = &self.mailer {
+            gauge!("strongroom_mail_waiting").set(mailer.waiting() as f64);
+        }
         self.publish_work();
         self.publish_saturation();
         gauge!("strongroom_directory_revision").set(self.directory.current().revision().0 as f64);
@@ -168,11 +183,14 @@ impl Node {
         }
     }
 
-    /// Closes the audit and then the store.
+    /// Gives up the letters that wait, closes the audit and then the store.
     ///
     /// # Errors
     /// [`CliError::Failed`] when the last records could not be made durable.
     pub(crate) async fn close(&self) -> Result<(), CliError> {
+        if let Some(mailer) = &self.mailer {
+            mailer.close().await;
+        }
         let audited = self.audit.close().await.map_err(CliError::failed);
         self.store.close().await;
         audited

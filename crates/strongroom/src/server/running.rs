@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::node::Node;
 use super::trust::Trust;
-use super::{attestation, tasks};
+use super::{acme, attestation, listen, tasks};
 use crate::admin;
 use crate::config::Config;
 use crate::error::CliError;
@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct Running {
     node: Arc<Node>,
     shutdown: Shutdown,
+    /// The listener without TLS, if there is one.
+    publishing: Option<Shutdown>,
     tasks: JoinSet<()>,
     admin_socket: PathBuf,
 }
@@ -33,22 +35,29 @@ impl Running {
     /// Serves on sockets that listen already.
     ///
     /// # Errors
-    /// [`CliError::Failed`] when the administration socket cannot be made, or an attestation
-    /// authority of the configuration breaks a rule.
+    /// [`CliError::Failed`] when the administration socket cannot be made, an address without TLS
+    /// cannot be had, or an ACME directory or attestation authority of the configuration breaks a
+    /// rule.
     pub(crate) async fn start(
         node: &Arc<Node>,
         trust: &Arc<Trust>,
         listening: Server,
-        addresses: Vec<SocketAddr>,
+        mut addresses: Vec<SocketAddr>,
         (data, config): (&Path, &Config),
         recorder: Recorder,
     ) -> Result<Self, CliError> {
+        let plain = &config.certificates.http_listen;
+        addresses.extend(plain);
+        let directories = acme::directories(config, addresses.clone(), trust.tls().challenges())?;
+        node.ops.set_acme_directories(directories);
         // What fell due while the node was down, a successor of its token-signing key above all.
         if let Err(error) = tasks::sweep(node).await {
             tracing::warn!(%error, "not all that fell due could be done; it is tried again");
         }
+        let publishing = if plain.is_empty() { None } else { Some(listen::bind_public(plain)?) };
         let release = attestation::release(config, addresses.clone(), trust).await?;
-        let service = node.service(addresses);
+        let validator = acme::validator(&config.certificates, addresses.clone());
+        let service = node.service(addresses).with_acme(validator).map_err(CliError::failed)?;
         let service = Arc::new(match release {
             Some(release) => service.with_release(release),
             None => service,
@@ -56,8 +65,9 @@ impl Running {
         let admin_socket = data.join("admin.sock");
         admin::listen(&admin_socket, node)?;
         let shutdown = listening.serve(trust.tls(), &service);
+        let publishing = publishing.map(|server| server.serve_public(&service));
         let tasks = tasks::start(node, trust, recorder);
-        Ok(Self { node: Arc::clone(node), shutdown, tasks, admin_socket })
+        Ok(Self { node: Arc::clone(node), shutdown, publishing, tasks, admin_socket })
     }
 
     /// Waits for the signal to stop, and stops in order: no new connections, then what is in
@@ -73,7 +83,12 @@ impl Running {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
-        self.shutdown.stop(GRACE).await;
+        let publishing = async {
+            if let Some(publishing) = self.publishing.take() {
+                publishing.stop(GRACE).await;
+            }
+        };
+        tokio::join!(self.shutdown.stop(GRACE), publishing);
         self.tasks.shutdown().await;
         let _ = std::fs::remove_file(&self.admin_socket);
         self.node.close().await

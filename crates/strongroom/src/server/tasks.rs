@@ -40,6 +40,25 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
             }
         }
     });
+    let renewing = Arc::clone(node);
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = renewing.ops.renew_due_certificates().await {
+                tracing::warn!(%error, "not all certificates that are due could be renewed");
+            }
+        }
+    });
+    // Apart again: RSA keys take their time.
+    let waiting = Arc::clone(node);
+    tasks.spawn(async move {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = waiting.ops.renew_slow_certificates().await {
+                tracing::warn!(%error, "not all certificates that are due could be renewed");
+            }
+        }
+    });
     let renewing = Arc::clone(trust);
     tasks.spawn(async move {
         loop {
@@ -62,8 +81,8 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
     tasks
 }
 
-/// One round: the clock, the timers but for rotations, the token-signing keys. What of it fails
-/// does not keep the rest from being done.
+/// One round: the clock, the timers but for rotations and renewals, the token-signing keys. What
+/// of it fails does not keep the rest from being done.
 ///
 /// # Errors
 /// [`CliError::Failed`] with the first failure; what is left is due at the next round.
@@ -76,14 +95,16 @@ pub(crate) async fn sweep(node: &Node) -> Result<strongroom_ops::Swept, CliError
     ticked.and(rotated).and(swept)
 }
 
-/// One round, and the rotations of keys that are due.
+/// One round, and the rotations of keys and renewals of certificates that are due.
 ///
 /// # Errors
 /// As [`sweep`].
 pub(crate) async fn sweep_all(node: &Node) -> Result<strongroom_ops::Swept, CliError> {
-    let swept = sweep(node).await?;
-    let rotated = node.ops.rotate_due_keys().await.map_err(CliError::failed)?;
-    Ok(strongroom_ops::Swept { rotated: rotated.rotated, ..swept })
+    let mut swept = sweep(node).await?;
+    swept.add(node.ops.rotate_due_keys().await.map_err(CliError::failed)?);
+    swept.add(node.ops.renew_due_certificates().await.map_err(CliError::failed)?);
+    swept.add(node.ops.renew_slow_certificates().await.map_err(CliError::failed)?);
+    Ok(swept)
 }
 
 /// Carries out every step of the rotation that is due.

@@ -13,7 +13,14 @@ pub(super) const RUST_MANIFEST: &str = "tests/compat/rust/Cargo.toml";
 
 pub(super) fn python(place: &Place) -> Outcome {
     let suite = place.root().join("tests/compat/python");
-    match tools::python(place, &suite.join("requirements.txt")) {
+    let python = tools::python(place, &suite.join("requirements.txt"));
+    match python.and_then(|python| {
+        tools::formats(place)?;
+        tools::acme_authorities(place)?;
+        tools::acme_clients(place)?;
+        tools::web_server(place)?;
+        Ok(python)
+    }) {
         Err(why) => Outcome::Skipped(why),
         Ok(python) => {
             let mut command = Command::new(python);

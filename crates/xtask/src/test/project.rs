@@ -66,6 +66,10 @@ pub(super) fn unit(place: &Place) -> Outcome {
     } else {
         &["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"]
     };
+    if let Err(why) = tools::formats(place) {
+        // The tests that need it fail, and say so; the others run.
+        println!("      unit: {why}");
+    }
     let mut command = cargo(place, runner);
     deep(place, &mut command);
     Outcome::of_tests(place.run(&mut command), Counts::of_rust)

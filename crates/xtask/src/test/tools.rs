@@ -11,9 +11,46 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Whether a program is installed and starts.
 pub(super) fn answers(program: &str) -> bool {
+    answers_to(program, "--version")
+}
+
+fn answers_to(program: &str, argument: &str) -> bool {
     let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// What judges the files that we write and makes those that we read: OpenSSL, Java's keytool.
+pub(super) fn formats(place: &Place) -> Result<(), String> {
+    if !answers_to("openssl", "version") {
+        debian(place, &["openssl"])?;
+    }
+    if !answers_to("keytool", "-help") {
+        debian(place, &["default-jre-headless"])?;
+    }
+    Ok(())
+}
+
+/// What issuers of provider ACME are tried against: an authority, and a DNS server that takes
+/// updates.
+pub(super) fn acme_authorities(place: &Place) -> Result<(), String> {
+    if !(answers_to("pebble", "-help") && answers_to("pebble-challtestsrv", "-help")) {
+        debian(place, &["pebble"])?;
+    }
+    if !(answers("/usr/sbin/knotd") && answers("kdig")) {
+        debian(place, &["knot", "knot-dnsutils"])?;
+    }
+    Ok(())
+}
+
+/// The web server that serves certificates of a vault.
+pub(super) fn web_server(place: &Place) -> Result<(), String> {
+    if answers_to("/usr/sbin/nginx", "-v") { Ok(()) } else { debian(place, &["nginx"]) }
+}
+
+/// What asks our ACME server for certificates.
+pub(super) fn acme_clients(place: &Place) -> Result<(), String> {
+    if answers("certbot") && answers("lego") { Ok(()) } else { debian(place, &["certbot", "lego"]) }
 }
 
 /// cargo-deny of one version, built once into `target/tools`.

@@ -23,6 +23,7 @@ use super::object::address::Address;
 use super::object::{Object, backup, lifecycle, list};
 use crate::error::CliError;
 use bundle::Bundle;
+pub(super) use names::{curve, key_type};
 
 /// `strongroom key`
 #[derive(Args)]

@@ -9,7 +9,7 @@ macro_rules! one_of {
     ($($(#[$doc:meta])* $function:ident $named:ident)*) => {
         $(
             $(#[$doc])*
-            pub(super) fn $function() -> impl TypedValueParser<Value = $named> {
+            pub(in super::super) fn $function() -> impl TypedValueParser<Value = $named> {
                 let names = $named::ALL.iter().map(|known| known.name());
                 PossibleValuesParser::new(names)
                     .try_map(|name| $named::parse(&name))

@@ -1,18 +1,13 @@
 //! Release policies: as options, as a member of a body, and a template.
 
-use std::path::Path;
-
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom_wire::SecretValue;
 
-use super::super::object::file;
+use super::super::object::document::of_json_or_file;
 use super::super::output::{self, OutputArgs};
 use crate::error::CliError;
-
-/// The largest policy file that is read.
-const MOST_BYTES: usize = 1024 * 1024;
 
 /// When a key may be released.
 #[derive(Args)]
@@ -56,17 +51,6 @@ impl PolicyArgs {
     }
 }
 
-/// JSON that an option gives itself or in a file, as az takes it.
-pub(super) fn of_json_or_file(option: &str, text: &str) -> Result<Value, CliError> {
-    let (source, json) = if text.trim_start().starts_with(['{', '[']) {
-        (option, text.as_bytes().to_vec())
-    } else {
-        (text, file::read(Path::new(text), MOST_BYTES)?.to_vec())
-    };
-    serde_json::from_slice(&json)
-        .map_err(|error| CliError::Usage(format!("{source} is no JSON: {error}")))
-}
-
 /// Prints az's template.
 pub(super) fn print_template(args: &TemplateArgs) -> Result<(), CliError> {
     let template = json!({
@@ -81,31 +65,18 @@ pub(super) fn print_template(args: &TemplateArgs) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use serde_json::Value;
 
     use super::*;
 
-    fn body(policy: &str, immutable: Option<bool>) -> Result<Value, CliError> {
-        let args = PolicyArgs { policy: Some(policy.into()), immutable };
-        Ok(serde_json::to_value(args.body()?).unwrap())
-    }
-
     #[test]
-    fn a_policy_is_json_or_a_file() {
-        let expected = json!({
+    fn a_policy_goes_as_base64url() {
+        let args = PolicyArgs { policy: Some(" {\"a\": 1}".into()), immutable: Some(true) };
+        let expected: Value = json!({
             "contentType": "application/json; charset=utf-8",
             "data": "eyJhIjoxfQ",
             "immutable": true,
         });
-        assert_eq!(body(" {\"a\": 1}", Some(true)).unwrap(), expected);
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(b"{\"a\": 1}\n").unwrap();
-        assert_eq!(body(file.path().to_str().unwrap(), Some(true)).unwrap(), expected);
-    }
-
-    #[test]
-    fn what_is_neither_is_refused() {
-        assert!(matches!(body("{\"a\"", None), Err(CliError::Usage(_))));
-        assert!(matches!(body("/nowhere/policy.json", None), Err(CliError::NotFound(_))));
+        assert_eq!(serde_json::to_value(args.body().unwrap()).unwrap(), expected);
     }
 }

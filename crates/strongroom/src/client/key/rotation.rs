@@ -8,10 +8,10 @@ use strongroom_model::Kind;
 use zeroize::Zeroizing;
 
 use super::super::object::address::ObjectArgs;
+use super::super::object::document::of_json_or_file;
 use super::super::object::vault_client::parse;
 use super::super::object::view::iso;
 use super::super::output::{self, Column, OutputArgs};
-use super::policy::of_json_or_file;
 use crate::error::CliError;
 
 const COLUMNS: &[Column] = &[

@@ -55,7 +55,7 @@ pub(crate) struct VersionArgs {
 }
 
 /// An object, or one version of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) kind: Kind,
     pub(crate) vault: VaultName,

@@ -17,6 +17,13 @@ pub(crate) struct AttributesArgs {
     /// Not to be used before.
     #[arg(long, value_name = "TIME", value_parser = unix_seconds)]
     not_before: Option<i64>,
+    #[command(flatten)]
+    tags: TagsArgs,
+}
+
+/// The tags of a version.
+#[derive(Args)]
+pub(crate) struct TagsArgs {
     /// Tags, in place of all old ones; `--tags ""` clears them.
     #[arg(long, value_name = "NAME=VALUE", num_args = 0.., value_parser = tag)]
     tags: Option<Vec<Tag>>,
@@ -55,6 +62,13 @@ pub(crate) struct AttributesBody {
 /// The tags in a body.
 pub(crate) type TagsBody = Option<BTreeMap<String, String>>;
 
+impl AttributesBody {
+    /// Whether it may be used, and nothing else.
+    pub(crate) fn enabled(enabled: Option<bool>) -> Self {
+        Self { enabled, nbf: None, exp: None }
+    }
+}
+
 impl DisabledArgs {
     /// The attribute that says so.
     pub(crate) fn enabled(&self) -> Option<bool> {
@@ -70,6 +84,13 @@ impl AttributesArgs {
 
     /// The tags.
     pub(crate) fn tags(&self) -> TagsBody {
+        self.tags.body()
+    }
+}
+
+impl TagsArgs {
+    /// As they stand in a body.
+    pub(crate) fn body(&self) -> TagsBody {
         self.tags.as_ref().map(|tags| tags.iter().flatten().cloned().collect())
     }
 }

@@ -39,12 +39,30 @@ struct MostArgs {
 
 /// Lists the objects of a vault.
 pub(crate) async fn active<T: Object>(args: ListArgs) -> Result<(), CliError> {
-    whole::<T>(&args, T::KIND.collection(), T::LIST_COLUMNS).await
+    active_where::<T>(args, &[]).await
+}
+
+/// Lists those that a query asks for.
+pub(crate) async fn active_where<T: Object>(
+    args: ListArgs,
+    query: &[(&str, &str)],
+) -> Result<(), CliError> {
+    let path = T::KIND.collection();
+    whole::<T>(&args, path, query, T::LIST_COLUMNS).await
 }
 
 /// Lists the deleted objects of a vault.
 pub(crate) async fn deleted<T: Object>(args: ListArgs) -> Result<(), CliError> {
-    whole::<T>(&args, &format!("deleted{}", T::KIND.collection()), T::DELETED_COLUMNS).await
+    deleted_where::<T>(args, &[]).await
+}
+
+/// Lists those deleted ones that a query asks for.
+pub(crate) async fn deleted_where<T: Object>(
+    args: ListArgs,
+    query: &[(&str, &str)],
+) -> Result<(), CliError> {
+    let path = format!("deleted{}", T::KIND.collection());
+    whole::<T>(&args, &path, query, T::DELETED_COLUMNS).await
 }
 
 /// Lists the versions of an object.
@@ -52,13 +70,18 @@ pub(crate) async fn versions<T: Object>(args: ListVersionsArgs) -> Result<(), Cl
     let target = args.object.target(T::KIND)?;
     let client = target.sign_in().await?;
     let path = format!("{}/versions", target.address.path());
-    let found: Vec<T> = client.list(&path, args.most.maxresults).await?;
+    let found: Vec<T> = client.list(&path, &[], args.most.maxresults).await?;
     print(&found, T::LIST_COLUMNS, &args.output)
 }
 
-async fn whole<T: Object>(args: &ListArgs, path: &str, columns: &[Column]) -> Result<(), CliError> {
+async fn whole<T: Object>(
+    args: &ListArgs,
+    path: &str,
+    query: &[(&str, &str)],
+    columns: &[Column],
+) -> Result<(), CliError> {
     let client = args.vault.sign_in(T::KIND).await?;
-    let found: Vec<T> = client.list(path, args.most.maxresults).await?;
+    let found: Vec<T> = client.list(path, query, args.most.maxresults).await?;
     print(&found, columns, &args.output)
 }
 

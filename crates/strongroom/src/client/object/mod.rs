@@ -1,8 +1,9 @@
-//! What the commands of secrets and keys have in common.
+//! What the commands of secrets, keys and certificates have in common.
 
 pub(super) mod address;
 pub(super) mod attributes;
 pub(super) mod backup;
+pub(super) mod document;
 pub(super) mod file;
 pub(super) mod lifecycle;
 pub(super) mod list;

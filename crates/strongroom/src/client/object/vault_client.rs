@@ -63,10 +63,12 @@ impl VaultClient {
     pub(crate) async fn list<T: for<'de> Deserialize<'de>>(
         &self,
         path: &str,
+        query: &[(&str, &str)],
         most: Option<usize>,
     ) -> Result<Vec<T>, CliError> {
         let mut listed = Vec::new();
         let mut next = self.address(path);
+        next.query_pairs_mut().extend_pairs(query);
         loop {
             let page = self.send(Method::GET, next, None).await?;
             let page: Page<T> = parse(&page)?;
