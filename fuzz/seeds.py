@@ -6,13 +6,17 @@ time.
 """
 
 import base64
+import datetime
+import ipaddress
 import json
 import pathlib
 import struct
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 HERE = pathlib.Path(__file__).parent
 KEYS = HERE / "../crates/crypto/tests/software/keys"
@@ -224,12 +228,165 @@ def key_path():
                  f"POST /keys/a/{VERSION}/release", f"PATCH /keys/a/{VERSION}",
                  f"GET /keys/a/{VERSION}/attestation", "POST /deletedkeys/a/recover",
                  "DELETE /deletedkeys/a", "GET /Secrets/%61/", "PATCH /secrets/a/",
-                 "POST /secrets/a/backup"]:
+                 "POST /secrets/a/backup", "POST /certificates/a/create",
+                 "PATCH /certificates/a/pending", "POST /certificates/a/pending/merge",
+                 "GET /certificates/a/policy/", f"POST /certificates/a/{VERSION}/revoke",
+                 "PUT /certificates/issuers/a", "POST /certificates/issuers/a/eab",
+                 "DELETE /Certificates/contacts", "POST /deletedcertificates/a/recover"]:
         name = line.replace("/", "-").replace(" ", "").replace("%", "")
         query = "?api%2Dversion=2026-07-01-preview&$skiptoken=a%3Db&maxresults=2"
         write("key_path", name, (line + query).encode())
 
 
+SUBJECT = x509.Name.from_rfc4514_string("CN=leaf.example,OU=a\\+b,O=Example,L=Bern,C=CH")
+NAMES = x509.SubjectAlternativeName([
+    x509.DNSName("*.example"), x509.RFC822Name("a@example"),
+    x509.IPAddress(ipaddress.ip_address("192.0.2.1")),
+    x509.IPAddress(ipaddress.ip_address("2001:db8::1")),
+    x509.UniformResourceIdentifier("https://example/a"),
+    x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c\x03a@b")])
+USAGES = [
+    x509.BasicConstraints(ca=True, path_length=1),
+    x509.KeyUsage(True, False, True, False, False, True, True, False, False),
+    x509.ExtendedKeyUsage([x509.OID_SERVER_AUTH, x509.ObjectIdentifier("1.2.3.4.5")]),
+    x509.NameConstraints(
+        [x509.DNSName("example"), x509.IPAddress(ipaddress.ip_network("192.0.2.0/24"))],
+        [x509.DNSName("bad.example")])]
+
+
+def certified(key, extensions, signer=None, issuer=SUBJECT):
+    begin = datetime.datetime(2026, 1, 1)
+    builder = x509.CertificateBuilder(issuer, SUBJECT, key.public_key(), 4711, begin,
+                                      begin + datetime.timedelta(days=90))
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(signer or key, hashes.SHA256())
+
+
+def certificate():
+    key = load("p256")
+    key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    crl = x509.CRLDistributionPoints([
+        x509.DistributionPoint([x509.UniformResourceIdentifier("http://a/b")], None, None, None)])
+    for name, certified_as in {
+        "bare": certified(key, []),
+        "everything": certified(key, [NAMES, *USAGES, key_id, crl]),
+        "rsa": certified(load("rsa-2048"), USAGES[:2]),
+        "p521": certified(load("p521"), [NAMES]),
+        "nameless": certified(key, [NAMES], issuer=x509.Name([])),
+    }.items():
+        write("certificate", name, certified_as.public_bytes(serialization.Encoding.DER))
+
+
+def certificate_request():
+    key = load("p256")
+    bare = x509.CertificateSigningRequestBuilder(SUBJECT)
+    named = bare.add_extension(NAMES, critical=False)
+    full = named
+    for extension in USAGES:
+        full = full.add_extension(extension, critical=True)
+    challenged = named.add_attribute(x509.oid.AttributeOID.CHALLENGE_PASSWORD, b"a")
+    for name, builder in {"bare": bare, "named": named, "everything": full,
+                          "attributes": challenged}.items():
+        request = builder.sign(key, hashes.SHA256())
+        write("certificate_request", f"whole-{name}",
+              request.public_bytes(serialization.Encoding.DER))
+        write("certificate_request", f"said-{name}", b"I" + request.tbs_certrequest_bytes)
+    rsa = full.sign(load("rsa-2048"), hashes.SHA384())
+    write("certificate_request", "whole-rsa", rsa.public_bytes(serialization.Encoding.DER))
+
+
+def schemes():
+    """Of PKCS#12, with few iterations."""
+    builder = serialization.PrivateFormat.PKCS12.encryption_builder().kdf_rounds(10)
+    for scheme in [pkcs12.PBES.PBESv2SHA256AndAES256CBC,
+                   pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC]:
+        named = builder.key_cert_algorithm(scheme)
+        yield scheme.name, named.hmac_hash(hashes.SHA256()).build(b"secret")
+    yield "open", serialization.NoEncryption()
+
+
+def octets_of(value):
+    """What DER says after a tag and a length."""
+    if value[1] < 0x80:
+        return value[2:2 + value[1]]
+    size = value[1] & 0x7F
+    length = int.from_bytes(value[2:2 + size], "big")
+    return value[2 + size:2 + size + length]
+
+
+def safe_of(file):
+    """The authenticated safe of a file: the octets of the data in its ContentInfo."""
+    content = octets_of(file)[3:]
+    explicit = octets_of(content)[11:]
+    return octets_of(octets_of(explicit))
+
+
+def pfx():
+    fixtures = HERE / "../crates/pki/tests/fixtures"
+    for name in ["nss", "absent-password"]:
+        write("pfx", name, (fixtures / f"{name}.p12").read_bytes())
+    for key in ["p256", "rsa-2048"]:
+        loaded = load(key)
+        leaf, other = certified(loaded, [NAMES]), certified(load("p384"), [])
+        for name, encryption in schemes():
+            file = pkcs12.serialize_key_and_certificates(b"a", loaded, leaf, [other], encryption)
+            write("pfx", f"whole-{key}-{name}", file)
+            safe = safe_of(file)
+            write("pfx", f"safe-{key}-{name}", b"A" + safe)
+            if name == "open":
+                bags = octets_of(octets_of(octets_of(octets_of(safe))[11:]))
+                write("pfx", f"bags-{key}", b"S" + bags)
+    write("pfx", "base64", base64.encodebytes(file))
+
+
+def pem():
+    key, text = load("p256"), serialization.Encoding.PEM
+    chain = b"".join(certified(key, extensions).public_bytes(text) for extensions in [[], [NAMES]])
+    forms = serialization.PrivateFormat
+    open_key = serialization.NoEncryption()
+    pkcs8 = key.private_bytes(text, forms.PKCS8, open_key)
+    sec1 = key.private_bytes(text, forms.TraditionalOpenSSL, open_key)
+    pkcs1 = load("rsa-2048").private_bytes(text, forms.TraditionalOpenSSL, open_key)
+    encryption = forms.PKCS12.encryption_builder().kdf_rounds(10).build(b"secret")
+    file = pkcs12.serialize_key_and_certificates(None, key, None, None, encryption)
+    shrouded = octets_of(octets_of(octets_of(octets_of(safe_of(file)))[11:]))
+    encrypted = base64.encodebytes(octets_of(octets_of(octets_of(shrouded))[13:]))
+    armour = b"-----%s ENCRYPTED PRIVATE KEY-----\n"
+    for name, content in {
+        "first": pkcs8 + chain, "last": chain + pkcs8, "sec1": sec1 + chain, "pkcs1": pkcs1,
+        "windows": (pkcs8 + chain).replace(b"\n", b"\r\n"),
+        "base64": base64.encodebytes(pkcs8 + chain),
+        "encrypted": armour % b"BEGIN" + encrypted + armour % b"END",
+    }.items():
+        write("pem", name, content)
+
+
+def acme_jws():
+    url = "https://v.vault.azure.net/acme/ca/new-order"
+    public = {name: value for name, value in jwk(load("p256")).items() if name != "d"}
+    rsa = {name: jwk(load("rsa-2048-e3"))[name] for name in ["kty", "n", "e"]}
+    order = {"identifiers": [{"type": "dns", "value": "a.example"}]}
+    of = lambda **more: compact({"alg": "ES256", "nonce": "bm9uY2U", "url": url, **more})
+    for name, header, payload in [
+        ("account", of(jwk=public), compact({"termsOfServiceAgreed": True})),
+        ("order", of(kid=f"{url}/1"), compact(order)),
+        ("get", of(kid=f"{url}/1"), b""),
+        ("rsa", of(alg="RS256", jwk=rsa), b"{}"),
+        ("binding", compact({"alg": "HS256", "kid": "1", "url": url}), compact(public)),
+        ("crit", of(kid="1", crit=["b64"], b64=False), b"{}"),
+    ]:
+        write("acme_jws", name, header + b"\0" + payload)
+        write("acme_jws", f"whole-{name}", {
+            "protected": b64(header), "payload": b64(payload), "signature": b64(bytes(64))})
+    # One that was signed.
+    signed = f"{b64(of(alg='RS256', jwk=rsa))}.{b64(b'{}')}"
+    signature = load("rsa-2048-e3").sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    protected, payload = signed.split(".")
+    write("acme_jws", "whole-signed", {
+        "protected": protected, "payload": payload, "signature": b64(signature)})
+
+
 for make in [jwk_import, byok_blob, release_policy, attestation_token, rotation_policy,
-             key_requests, key_path]:
+             key_requests, key_path, certificate, certificate_request, pfx, pem, acme_jws]:
     make()

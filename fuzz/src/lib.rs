@@ -1,7 +1,10 @@
 //! What the targets share: fixed keys, and what must hold of every key and every refusal.
 
+pub mod container;
+pub mod der;
 pub mod jwk;
 pub mod keys;
+pub mod requests;
 pub mod work;
 
 use strongroom_http::fuzzing::Refusal;

@@ -75,5 +75,44 @@ fn canonical(operation: Operation, name: Option<&str>, version: Option<&str>) ->
         Op::GetDeletedKeys => "/deletedkeys".into(),
         Op::GetDeletedKey | Op::PurgeDeletedKey => format!("/deletedkeys/{name}"),
         Op::RecoverDeletedKey => format!("/deletedkeys/{name}/recover"),
+        certificates => canonical_of_certificates(certificates, name, version),
+    }
+}
+
+fn canonical_of_certificates(operation: Operation, name: &str, version: &str) -> String {
+    use Operation as Op;
+    match operation {
+        Op::GetCertificates => "/certificates".into(),
+        Op::CreateCertificate => format!("/certificates/{name}/create"),
+        Op::ImportCertificate => format!("/certificates/{name}/import"),
+        Op::GetCertificate | Op::UpdateCertificate => format!("/certificates/{name}/{version}"),
+        Op::DeleteCertificate => format!("/certificates/{name}"),
+        Op::GetCertificateVersions => format!("/certificates/{name}/versions"),
+        Op::GetCertificatePolicy | Op::UpdateCertificatePolicy => {
+            format!("/certificates/{name}/policy")
+        }
+        Op::GetCertificateOperation
+        | Op::UpdateCertificateOperation
+        | Op::DeleteCertificateOperation => format!("/certificates/{name}/pending"),
+        Op::MergeCertificate => format!("/certificates/{name}/pending/merge"),
+        Op::BackupCertificate => format!("/certificates/{name}/backup"),
+        Op::RestoreCertificate => "/certificates/restore".into(),
+        Op::RevokeCertificate => format!("/certificates/{name}/{version}/revoke"),
+        Op::GetDeletedCertificates => "/deletedcertificates".into(),
+        Op::GetDeletedCertificate | Op::PurgeDeletedCertificate => {
+            format!("/deletedcertificates/{name}")
+        }
+        Op::RecoverDeletedCertificate => format!("/deletedcertificates/{name}/recover"),
+        Op::GetCertificateIssuers => "/certificates/issuers".into(),
+        Op::GetCertificateIssuer
+        | Op::SetCertificateIssuer
+        | Op::UpdateCertificateIssuer
+        | Op::DeleteCertificateIssuer => format!("/certificates/issuers/{name}"),
+        Op::RevokeIssuedCertificate => format!("/certificates/issuers/{name}/revoke"),
+        Op::CreateAcmeBinding => format!("/certificates/issuers/{name}/eab"),
+        Op::GetCertificateContacts | Op::SetCertificateContacts | Op::DeleteCertificateContacts => {
+            "/certificates/contacts".into()
+        }
+        other => unreachable!("{other:?} is no operation of certificates"),
     }
 }

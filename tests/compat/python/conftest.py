@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 from azure.identity import DefaultAzureCredential
+from azure.keyvault.certificates import CertificateClient
 from azure.keyvault.keys import KeyClient
 from azure.keyvault.secrets import SecretClient
 
@@ -37,6 +38,13 @@ def client(server):
 def keys(server):
     """The same for keys."""
     with KeyClient(server.vault_url(), DefaultAzureCredential()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def certificates(server):
+    """The same for certificates."""
+    with CertificateClient(server.vault_url(), DefaultAzureCredential()) as client:
         yield client
 
 

@@ -10,10 +10,10 @@ import pytest
 README = Path(__file__).parents[3] / "README.md"
 
 
-PRINTED = ["hello\n", "True\n"]
+PRINTED = ["hello\n", "True\n", "CN=web.example True\n"]
 
 
-@pytest.mark.parametrize("number", range(len(PRINTED)), ids=["secrets", "keys"])
+@pytest.mark.parametrize("number", range(len(PRINTED)), ids=["secrets", "keys", "certificates"])
 def test_the_python_example_does_what_it_says(server, number):
     examples = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert len(examples) == len(PRINTED)
