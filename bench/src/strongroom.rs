@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,6 +17,8 @@ pub(crate) struct Strongroom {
     pub(crate) server: Server,
     pub(crate) vault: Endpoint,
     pub(crate) token: String,
+    /// Where tokens come from, and for whom.
+    source: TokenSource,
     /// From the start of the process to its first answer, a 401.
     pub(crate) first_answer: Duration,
 }
@@ -25,6 +27,14 @@ pub(crate) struct Strongroom {
 pub(crate) struct Home {
     pub(crate) program: PathBuf,
     pub(crate) dir: PathBuf,
+    /// Whether its time moves by command alone.
+    pub(crate) manual_clock: bool,
+}
+
+struct TokenSource {
+    authority: Endpoint,
+    challenge: Challenge,
+    owner: Value,
 }
 
 /// A real answer, to be served by the floor.
@@ -53,6 +63,9 @@ impl Home {
         if !data.exists() {
             dev.args(["--port", "0"]);
         }
+        if self.manual_clock {
+            dev.args(["--clock", "manual"]);
+        }
         if ready.exists() {
             std::fs::remove_file(&ready)?;
         }
@@ -68,22 +81,44 @@ impl Home {
         let challenge = block_on(first_answer(&vault))?;
         let first_answer = begun.elapsed();
         let authority = endpoint(&challenge.authority, tls)?;
-        let token = block_on(fetch_token(&authority, &challenge, &ready["owner"]))?;
-        Ok(Strongroom { server, vault, token, first_answer })
+        let source = TokenSource { authority, challenge, owner: ready["owner"].clone() };
+        let token = block_on(source.fetch())?;
+        Ok(Strongroom { server, vault, token, source, first_answer })
+    }
+
+    /// Moves a manual clock forward; the command ends when all that fell due is done.
+    pub(crate) fn advance(&self, span: &str) -> Result<Child> {
+        let mut clock = Command::new(&self.program);
+        clock.args(["clock", "advance", span, "--data"]).arg(self.dir.join("data"));
+        Ok(clock.stdout(Stdio::null()).spawn()?)
     }
 }
 
 impl Strongroom {
     /// Sends one body and gives the whole answer.
     pub(crate) fn post(&self, path: &str, body: &str) -> Result<Answer> {
+        self.send("POST", path, Some(body))
+    }
+
+    /// Sends a request and gives the whole answer, which must be a success.
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<&str>) -> Result<Answer> {
         block_on(async {
-            let body = Some(("application/json", body));
-            let request = self.vault.request("POST", path, Some(&self.token), body);
+            let body = body.map(|body| ("application/json", body));
+            let request = self.vault.request(method, path, Some(&self.token), body);
             let mut connection = self.vault.connect().await?;
             let response = connection.exchange(&request).await?;
-            expect(response.status, 200, path)?;
+            if !(200..300).contains(&response.status) {
+                let body = String::from_utf8_lossy(response.body);
+                return Err(format!("{path} was answered {}: {body}", response.status).into());
+            }
             Ok(Answer::of(&response))
         })
+    }
+
+    /// A token by the clock that it has now.
+    pub(crate) fn renew_token(&mut self) -> Result<()> {
+        self.token = block_on(self.source.fetch())?;
+        Ok(())
     }
 
     /// Sets a secret of 200 bytes and reads it back.
@@ -133,23 +168,26 @@ async fn first_answer(vault: &Endpoint) -> Result<Challenge> {
     Ok(Challenge { authority, resource })
 }
 
-async fn fetch_token(at: &Endpoint, challenge: &Challenge, owner: &Value) -> Result<String> {
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
-        encode(text(&owner["clientId"])?),
-        encode(text(&owner["clientSecret"])?),
-        encode(&format!("{}/.default", challenge.resource)),
-    );
-    let tenant = challenge.authority.rsplit('/').next().unwrap_or_default();
-    let path = format!("/{tenant}/oauth2/v2.0/token");
-    let body = Some(("application/x-www-form-urlencoded", form.as_str()));
-    let request = at.request("POST", &path, None, body);
-    let mut connection = at.connect().await?;
-    let response = connection.exchange(&request).await?;
-    expect(response.status, 200, "the token request")?;
-    let answer: Value = serde_json::from_slice(response.body)?;
-    Ok(text(&answer["access_token"])?.to_owned())
+impl TokenSource {
+    async fn fetch(&self) -> Result<String> {
+        let Self { authority, challenge, owner } = self;
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
+            encode(text(&owner["clientId"])?),
+            encode(text(&owner["clientSecret"])?),
+            encode(&format!("{}/.default", challenge.resource)),
+        );
+        let tenant = challenge.authority.rsplit('/').next().unwrap_or_default();
+        let path = format!("/{tenant}/oauth2/v2.0/token");
+        let body = Some(("application/x-www-form-urlencoded", form.as_str()));
+        let request = authority.request("POST", &path, None, body);
+        let mut connection = authority.connect().await?;
+        let response = connection.exchange(&request).await?;
+        expect(response.status, 200, "the token request")?;
+        let answer: Value = serde_json::from_slice(response.body)?;
+        Ok(text(&answer["access_token"])?.to_owned())
+    }
 }
 
 /// `https://host[:port][/…]`, on this machine.
@@ -175,7 +213,7 @@ fn expect(status: u16, expected: u16, what: &str) -> Result<()> {
 /// The path that is read.
 pub(crate) const SAMPLE: &str = "/secrets/bench/?api-version=7.4";
 
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 

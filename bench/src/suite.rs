@@ -1,5 +1,6 @@
 //! The whole measurement: Strongroom and the floors in alternating rounds of one run.
 
+mod certificates;
 mod keys;
 
 use std::path::{Path, PathBuf};
@@ -57,6 +58,8 @@ enum Part {
     Secrets,
     /// Keys.
     Keys,
+    /// Certificates.
+    Certificates,
 }
 
 /// What is being measured, and what was found so far.
@@ -75,11 +78,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let beside = program.parent().ok_or("this program lies in no directory")?;
     let dir = tempfile::tempdir_in(options.dir.as_deref().unwrap_or(beside))?;
     let mut suite = Suite::start(options, dir.path())?;
-    if options.only != Some(Part::Keys) {
+    let measures = |part| options.only.is_none_or(|only| only == part);
+    if measures(Part::Secrets) {
         suite.secrets()?;
     }
-    if options.only != Some(Part::Secrets) {
+    if measures(Part::Keys) {
         suite.keys()?;
+    }
+    if measures(Part::Certificates) {
+        suite.certificates(&std::path::absolute(&options.strongroom)?)?;
     }
     let Suite { report, .. } = suite;
     report.write(&options.out)?;
@@ -99,6 +106,7 @@ impl Suite {
         let home = Home {
             program: std::path::absolute(&options.strongroom)?,
             dir: folder(dir, "strongroom")?,
+            manual_clock: false,
         };
         let machine = Machine::here()?;
         let first = home.start()?;

@@ -194,7 +194,7 @@ impl Suite {
             let background = self.to_strongroom(
                 1,
                 Work::PostEach {
-                    prefix: format!("made-{round}-"),
+                    prefix: format!("/keys/made-{round}-"),
                     suffix: CREATE,
                     body: r#"{"kty":"RSA","key_size":2048}"#.to_owned(),
                 },
@@ -227,7 +227,7 @@ impl Suite {
         let count = self.report.secrets;
         let suffix = CREATE;
         let body = r#"{"kty":"EC","crv":"P-256"}"#.to_owned();
-        let work = Work::PostEach { prefix: "many-".to_owned(), suffix, body };
+        let work = Work::PostEach { prefix: "/keys/many-".to_owned(), suffix, body };
         let mut load = self.to_strongroom(WRITERS, work);
         load.until = Until::Sent(count);
         let made = self.load("create, 64 connections", &load)?;
@@ -235,7 +235,7 @@ impl Suite {
         let mut rounds = Vec::new();
         for _ in 0..self.report.rounds_each {
             let among = |count| Work::PostAmong {
-                prefix: "many-".to_owned(),
+                prefix: "/keys/many-".to_owned(),
                 suffix: "//sign?api-version=7.6",
                 body: sign_body("ES256"),
                 count,
