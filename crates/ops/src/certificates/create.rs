@@ -125,6 +125,7 @@ impl<S: Store> Ops<S> {
             if deciding.commit(call, begun.txn).await? {
                 return Ok(OperationView {
                     name: begun.head.name,
+                    has_ended: begun.operation.status != OperationStatus::InProgress,
                     operation: as_begun(begun.operation),
                 });
             }

@@ -36,6 +36,15 @@ pub struct OperationView {
     pub name: ObjectName,
     /// The operation.
     pub operation: CertificateOperation,
+    /// Whether it has ended, also where `operation` is shown as it began.
+    pub has_ended: bool,
+}
+
+impl OperationView {
+    fn of(name: ObjectName, operation: CertificateOperation) -> Self {
+        let has_ended = operation.status != OperationStatus::InProgress;
+        Self { name, operation, has_ended }
+    }
 }
 
 impl<S: Store> Ops<S> {
@@ -51,7 +60,7 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Certificates>(&authorized).await?;
         let (certificate, pending, _) =
             find(&objects, &self.snapshot().await?, &request.name).await?;
-        Ok(OperationView { name: certificate.found.head.name, operation: pending.operation })
+        Ok(OperationView::of(certificate.found.head.name, pending.operation))
     }
 
     /// `PATCH /certificates/{name}/pending`
@@ -91,7 +100,7 @@ impl<S: Store> Ops<S> {
             let txn = pending::require(&objects, txn, head.incarnation, Some(revision));
             let txn = pending::put(&objects, txn, (&head.name, head.incarnation), &pending)?;
             if deciding.commit(call, txn).await? {
-                return Ok(OperationView { name: certificate.found.head.name, operation: shown });
+                return Ok(OperationView::of(certificate.found.head.name, shown));
             }
         }
     }
@@ -128,7 +137,7 @@ impl<S: Store> Ops<S> {
                     self.abandon_order(&pending.operation, order);
                 }
                 let name = certificate.found.head.name;
-                return Ok(OperationView { name, operation: pending.operation });
+                return Ok(OperationView::of(name, pending.operation));
             }
         }
     }

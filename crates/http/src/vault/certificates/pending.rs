@@ -22,6 +22,9 @@ use crate::vault::problem::Problem;
 /// When the real service asks to look again, in seconds.
 const LOOK_AGAIN: u32 = 10;
 
+/// When there is something new to see already, in seconds: clients wait for nothing.
+const LOOK_AT_ONCE: u32 = 1;
+
 /// The real service's text.
 const IN_PROGRESS: &str = "Pending certificate created. Certificate request is in progress. This \
      may take some time based on the issuer provider. Please check again later.";
@@ -36,7 +39,7 @@ pub(super) fn created<S: Store>(
     let location = format!("{id}?api-version={version}&request_id={number}");
     Ok(Answer::json(&operation(exchange, view))?
         .with_status(StatusCode::ACCEPTED)
-        .with_retry_after(LOOK_AGAIN)
+        .with_retry_after(if view.has_ended { LOOK_AT_ONCE } else { LOOK_AGAIN })
         .with_location(location))
 }
 
