@@ -47,7 +47,7 @@ pub use error::PkiError;
 pub use extensions::check_properties;
 pub use facts::{CertificateFacts, facts};
 pub use issue::{AuthorityCertificate, Terms, certify, self_signed, serial_number};
-pub use name::check_subject;
+pub use name::{SubjectNames, check_subject, subject_names};
 pub use public_key::{check_key, public_key, subject_public_key_info};
 pub use request::{ParsedRequest, certificate_request, parse_request};
 pub use validity::Validity;

@@ -70,6 +70,34 @@ pub fn check_subject(text: &str) -> Result<(), PkiError> {
     parse(text).map(|_| ())
 }
 
+/// What software may take from a subject for the name of a host or for a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubjectNames {
+    /// Its common names.
+    pub common: Vec<String>,
+    /// Its e-mail addresses (PKCS#9), and those among its user ids.
+    pub emails: Vec<String>,
+}
+
+/// The names in a subject, by whatever name or number its attributes go and however they are
+/// escaped: as the certificate says them.
+///
+/// # Errors
+/// [`PkiError::Subject`].
+pub fn subject_names(text: &str) -> Result<SubjectNames, PkiError> {
+    let mut names = SubjectNames::default();
+    for attribute in parse(text)?.iter() {
+        let Some(value) = string(&attribute.value) else { continue };
+        match attribute.oid {
+            COMMON_NAME => names.common.push(value),
+            EMAIL_ADDRESS => names.emails.push(value),
+            UID if value.contains('@') => names.emails.push(value),
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
 /// The name that a text means; an empty text is the empty name.
 ///
 /// # Errors

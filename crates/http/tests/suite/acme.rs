@@ -1,5 +1,6 @@
 //! The ACME server from the side of who would misuse it.
 
+use base64::Engine as _;
 use http::Method;
 use serde_json::{Value, json};
 use strongroom_crypto::MacKey;
@@ -416,6 +417,35 @@ async fn who_has_neither_the_account_nor_the_key_revokes_nothing() {
     let (url, order) = other.order(&[NAME]).await;
     assert_eq!(other.validate(&web, &url, &order).await["status"], "ready");
     other.post(&revoke, &payload).await.expect(200);
+}
+
+/// A certificate of the vault that names more than hosts: control of the host alone is not enough.
+#[tokio::test]
+async fn control_of_a_host_revokes_no_mailbox() {
+    let web = Web::start().await;
+    let server = server(&web).await;
+    let client = AcmeClient::registered(&server, "web", &server.token).await;
+    let (url, order) = client.order(&[NAME]).await;
+    assert_eq!(client.validate(&web, &url, &order).await["status"], "ready");
+    let revoke = client.url("revoke-cert");
+    for (name, emails, status) in [("both", &["a@example.com"][..], 403), ("host", &[], 200)] {
+        let policy = json!({
+            "key_props": { "kty": "EC", "crv": "P-256" },
+            "x509_props": {
+                "subject": "CN=localhost",
+                "sans": { "dns_names": [NAME], "emails": emails },
+                "validity_months": 1,
+            },
+            "issuer": { "name": "web" },
+        });
+        let path = format!("/certificates/{name}/create");
+        assert_eq!(server.post(&path, &json!({ "policy": policy })).await.status, 202);
+        let made = server.get(&format!("/certificates/{name}")).await.json();
+        let der = base64::engine::general_purpose::STANDARD.decode(made["cer"].as_str().unwrap());
+        let payload = json!({ "certificate": b64(der.unwrap()) });
+        let answer = client.post(&revoke, &payload).await;
+        assert_eq!(answer.status, status, "{name}: {}", String::from_utf8_lossy(&answer.body));
+    }
 }
 
 #[tokio::test]

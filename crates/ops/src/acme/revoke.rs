@@ -226,6 +226,11 @@ async fn controls(
         .map(super::AcmeAuthorization::ordered)
         .collect();
     let sans = &facts.x509.sans;
+    // What no order shows, nobody has shown to control.
+    let others = [&sans.emails, &sans.upns, &sans.uris];
+    if others.iter().any(|names| !names.is_empty()) {
+        return Ok(false);
+    }
     let dns = sans.dns_names.iter().map(|name| Identifier::Dns(name.to_ascii_lowercase()));
     let ip = sans.ip_addresses.iter().map(|address| Identifier::Ip(address.clone()));
     let named: Vec<Identifier> = dns.chain(ip).collect();

@@ -108,7 +108,7 @@ impl<S: Store> Ops<S> {
         if let Some(der) = self.authorities.lists.get(&authority, at, now) {
             return Ok(Published { der, max_age: MAX_AGE });
         }
-        let revoked = revoked(&ledger, &snapshot, authority.version, now).await?;
+        let revoked = revoked(&ledger, &snapshot, now).await?;
         let terms = terms(numbered, now);
         let work = move |signer: &AuthorityCertificate<'_>| crl::build(signer, &terms, &revoked);
         let der = Bytes::from(self.with_authority(place, &authority, true, work).await?);
@@ -170,12 +170,12 @@ fn terms(numbered: Numbered, now: Timestamp) -> CrlTerms {
     }
 }
 
-/// What a version of an authority has revoked. An entry stays until a list was made after its
-/// certificate's end (RFC 5280, 3.3).
+/// What an authority has revoked, in all its versions: they have one name, and perhaps one key, so
+/// that clients take the list of one for that of another. An entry stays until a list was made
+/// after its certificate's end (RFC 5280, 3.3).
 async fn revoked(
     ledger: &Ledger<'_>,
     snapshot: &impl Snapshot,
-    version: Version,
     now: Timestamp,
 ) -> Result<Vec<crl::Revoked>, OpError> {
     let (vault, incarnation): (VaultId, _) = (ledger.objects.vault, ledger.incarnation);
@@ -191,7 +191,7 @@ async fn revoked(
             let serial = serial.ok_or_else(|| OpError::Internal("a revocation's key".into()))?;
             let revocation = ledger.open_revocation(&serial, &row.value)?;
             let ended = revocation.not_after.plus_seconds(LIFE) < now;
-            if revocation.authority == version && !ended {
+            if !ended {
                 revoked.push(crl::Revoked {
                     serial: serial.number().to_vec(),
                     at: revocation.at,

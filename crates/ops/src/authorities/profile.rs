@@ -15,6 +15,9 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// RFC 5280, 4.2.1.12: any purpose.
 const ANY_USAGE: &str = "2.5.29.37.0";
 
+/// RFC 6960, 4.2.2.2: answers OCSP for the authority that certified it.
+const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
+
 /// Holds what a certificate is to say against a profile.
 ///
 /// # Errors
@@ -59,8 +62,17 @@ pub(super) fn check_life(
 }
 
 /// A certificate without extended key usages is good for any, so it is refused where some are not.
+/// Who signs OCSP answers speaks for the authority, and could say of what it revoked that it is
+/// good: that must be allowed by name.
 fn check_usages(profile: &IssuanceProfile, x509: &X509Properties) -> Result<(), OpError> {
     let allowed = &profile.allowed_ekus;
+    let speaks = x509.ekus.iter().any(|usage| usage == OCSP_SIGNING);
+    if speaks && !x509.basic_constraints.ca && !allowed.iter().any(|usage| usage == OCSP_SIGNING) {
+        return refuse(
+            "The issuer does not certify the usage OCSP signing (1.3.6.1.5.5.7.3.9), unless its \
+             strongroom.allowed_ekus names it.",
+        );
+    }
     if allowed.is_empty() {
         return Ok(());
     }
@@ -140,8 +152,12 @@ fn check_names(
     if let Some(address) = sans.ip_addresses.iter().find(|address| !permitted(address)) {
         return outside(address);
     }
-    match common_names(&x509.subject).into_iter().find(|name| is_host(name) && !host(name)) {
-        Some(name) => outside(&name),
+    let subject = strongroom_pki::subject_names(&x509.subject)?;
+    if let Some(name) = subject.common.iter().find(|name| is_host(name) && !host(name)) {
+        return outside(name);
+    }
+    match subject.emails.iter().chain(&subject.common).find(|n| n.contains('@') && !domain(n)) {
+        Some(name) => outside(name),
         None => Ok(()),
     }
 }
@@ -160,27 +176,14 @@ fn fold(name: &str) -> String {
     name.trim_matches('.').to_ascii_lowercase()
 }
 
-/// The host of a URI: what stands between `//` (and a user) and the port or path.
+/// The host of a URI: what stands between `//` (and a user) and the port or path. A backslash,
+/// which no URI has (RFC 3986), ends the host for some and not for others.
 fn uri_host(uri: &str) -> Option<&str> {
-    let (_, rest) = uri.split_once("://")?;
-    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let (_, rest) = uri.split_once("://").filter(|_| !uri.contains('\\'))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split_once(':').map_or(host, |(host, _)| host);
     (!host.is_empty()).then_some(host)
-}
-
-/// The common names of a subject in text, unescaped as far as a host name needs it.
-fn common_names(subject: &str) -> Vec<String> {
-    let value = |part: &str| {
-        let (name, value) = part.split_once('=')?;
-        let name = name.trim();
-        let is_common = name.eq_ignore_ascii_case("CN")
-            || name.eq_ignore_ascii_case("OID.2.5.4.3")
-            || name == "2.5.4.3";
-        let value: String = value.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
-        is_common.then(|| value.trim().to_owned())
-    };
-    subject.split([',', ';', '+', '\n']).filter_map(value).collect()
 }
 
 /// Whether software that still reads common names could take one for a host.

@@ -1,16 +1,18 @@
 //! What stands at a certificate's name: read at one moment, and required by whatever is decided
 //! on it.
 
+use strongroom_crypto::SecretBytes;
 use strongroom_crypto::provider::KeyMaterial;
-use strongroom_model::certificates::{CertificateListing, KeyProperties};
+use strongroom_model::certificates::{CertificateListing, KeyProperties, SecretFormat};
 use strongroom_model::{Kind, ObjectName};
+use strongroom_pki::{pem, pfx};
 use strongroom_store::{Revision, Snapshot};
 
 use super::companions::{self, Companions};
 use super::pending::{self, Pending};
 use super::schedule::{self, Schedule, no_policy};
 use crate::OpError;
-use crate::objects::{Certificates, Found, Keys, Objects};
+use crate::objects::{Certificates, Found, Keys, Objects, Secrets};
 
 /// A certificate as it was found.
 pub(crate) struct Certificate {
@@ -90,7 +92,8 @@ impl Standing {
         }
     }
 
-    /// The current version's key, if the next version is to keep it and it is what is wanted.
+    /// The current version's key, if the next version is to keep it and it is what is wanted. What
+    /// was made to stay here stays: no later policy makes the same key one that may leave.
     pub(crate) async fn kept_key(
         &self,
         objects: &Objects<Certificates>,
@@ -104,7 +107,28 @@ impl Standing {
         if current.listing.public.spec() != wanted.spec {
             return Ok(None);
         }
+        if wanted.exportable && !self.has_left(objects, snapshot).await? {
+            return Ok(None);
+        }
         let private = objects.of::<Keys>().body(snapshot, &key.head, current).await?;
         Ok(Some(KeyMaterial { public: current.listing.public.clone(), private }))
+    }
+    /// Whether the current version's secret holds its private key.
+    async fn has_left(
+        &self,
+        objects: &Objects<Certificates>,
+        snapshot: &impl Snapshot,
+    ) -> Result<bool, OpError> {
+        let Some(secret) = &self.companions.secret else { return Ok(false) };
+        let (head, current) = (&secret.head, &secret.head.current);
+        let value = objects.of::<Secrets>().body(snapshot, head, current).await?;
+        let is_pem =
+            current.listing.content_type.as_deref() == Some(SecretFormat::Pem.content_type());
+        let none = SecretBytes::default();
+        let container = match is_pem {
+            true => pem::read(value.expose(), &none)?,
+            false => pfx::read(value.expose(), &none)?,
+        };
+        Ok(container.key.is_some())
     }
 }

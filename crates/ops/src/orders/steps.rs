@@ -28,6 +28,10 @@ const ALIVE: Duration = Duration::from_secs(300);
 /// How long what came of a step may take to be written; if it was not, the step is done again.
 const WRITTEN: Duration = Duration::from_secs(10);
 
+/// The most steps at a time with one authority: its connections, and its patience, are not endless,
+/// however many orders there are. The others wait for a later round.
+const AT_ONCE: usize = 64;
+
 /// After this time an authority that gave no answer is asked about a renewal again.
 const ASK_AGAIN: Duration = Duration::from_secs(6 * 3_600);
 
@@ -80,6 +84,8 @@ type Table<K, V> = Arc<Mutex<HashMap<K, V>>>;
 /// The step of an operation.
 struct Running {
     state: State,
+    /// The authority's name.
+    directory: String,
     /// What else may not run at the same time.
     alone: Option<[u8; 16]>,
     changed: Instant,
@@ -133,7 +139,7 @@ impl Steps {
         }
     }
 
-    /// Begins a step, unless another one runs that it may not run beside.
+    /// Begins a step, unless another one runs that it may not run beside, or too many do.
     pub(super) fn begin(
         &self,
         operation: [u8; 16],
@@ -145,17 +151,26 @@ impl Steps {
             let mut operations = lock(&self.operations);
             let now = Instant::now();
             operations.retain(|_, running| now.duration_since(running.changed) < KEPT);
+            let is_young = |running: &Running| now.duration_since(running.changed) < ALIVE;
+            let is_busy = |running: &&Running| {
+                matches!(running.state, State::Running)
+                    && is_young(running)
+                    && running.directory.eq_ignore_ascii_case(&directory)
+            };
+            if operations.values().filter(is_busy).count() >= AT_ONCE {
+                return;
+            }
             let is_taken = |running: &Running| {
-                let is_young = now.duration_since(running.changed) < ALIVE;
                 let is_there = matches!(running.state, State::Running | State::Done(_));
-                is_there && is_young && running.alone == alone
+                is_there && is_young(running) && running.alone == alone
             };
             if alone.is_some() && operations.values().any(is_taken) {
                 return;
             }
             let failures = operations.get(&operation).map_or(0, |running| running.failures);
             let state = State::Running;
-            let running = Running { state, alone, changed: now, failures, expected: None };
+            let (changed, expected, directory) = (now, None, directory.clone());
+            let running = Running { state, directory, alone, changed, failures, expected };
             operations.insert(operation, running);
         }
         let steps = self.clone();
@@ -324,6 +339,26 @@ mod tests {
         assert!(outcome(&steps, OPERATION).await.is_err());
         steps.begin(other, account, "none".into(), register());
         assert!(outcome(&steps, other).await.is_err());
+    }
+
+    /// A thousand orders open no thousand connections; another authority's go on.
+    #[tokio::test]
+    async fn an_authority_is_asked_so_much_at_a_time() {
+        let steps = Steps::default();
+        let operation = |n: u8| [n; 16];
+        // Nothing that is begun runs before this test waits for something.
+        for n in 0..=64 {
+            steps.begin(operation(n), None, if n < 32 { "One" } else { "one" }.into(), register());
+        }
+        assert!(matches!(steps.look(&operation(63)), Looked::Running));
+        assert!(matches!(steps.look(&operation(64)), Looked::Idle), "it waits for a later round");
+        steps.begin(operation(65), None, "two".into(), register());
+        assert!(matches!(steps.look(&operation(65)), Looked::Running));
+        for n in 0..64 {
+            assert!(outcome(&steps, operation(n)).await.is_err());
+        }
+        steps.begin(operation(64), None, "one".into(), register());
+        assert!(outcome(&steps, operation(64)).await.is_err());
     }
 
     #[tokio::test]

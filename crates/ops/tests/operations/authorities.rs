@@ -104,6 +104,12 @@ async fn a_renewed_authority_still_answers_for_what_its_old_key_signed() {
     let new_list = v.list("root", None).await.unwrap();
     let verdict = v.verify(&new_root.chain[0], &new_leaf.chain, &[&new_list]);
     assert!(verdict.contains("leaf: OK"), "{verdict}");
+    // Both go by one name, so a client that has this list looks for the old certificate in it.
+    let number = serial(&v, &old_leaf.chain[0]);
+    let number: String = number.iter().map(|byte| format!("{byte:02X}")).collect();
+    v.put("crl", &new_list);
+    let text = v.openssl("crl -inform DER -in crl -noout -text");
+    assert!(text.contains(&number), "{number}: {text}");
     // Asked of another issuer's key, the responder knows nothing.
     let said = v.ocsp("root", &new_root.chain[0], &old_leaf.chain[0], "-no_nonce").await;
     assert!(said.contains("unauthorized"), "{said}");

@@ -385,3 +385,26 @@ async fn a_key_is_kept_if_the_policy_says_so() {
     let third = node.key(&vault, "web").await.unwrap().record;
     assert_ne!(second.listing.public, third.listing.public);
 }
+
+/// The attack of whoever may change a policy and read secrets, on a key that was to stay.
+#[tokio::test]
+async fn a_key_that_may_not_leave_never_does() {
+    let node = Node::new(MemoryStore::new(), true).await;
+    let vault = node.vault("dev", "rg").await.unwrap();
+    let keeps = |exportable| {
+        let mut keeps = policy("Self");
+        let key = keeps.key.as_mut().unwrap();
+        (key.reuse_key, key.exportable) = (Some(true), Some(exportable));
+        keeps
+    };
+    let public = async || node.key(&vault, "web").await.unwrap().record.listing.public;
+    node.create_certificate(&vault, "web", Some(keeps(false))).await.unwrap();
+    let inside = public().await;
+    node.create_certificate(&vault, "web", Some(keeps(false))).await.unwrap();
+    assert_eq!(public().await, inside);
+    node.create_certificate(&vault, "web", Some(keeps(true))).await.unwrap();
+    let outside = public().await;
+    assert_ne!(outside, inside, "the secret holds the private key now");
+    node.create_certificate(&vault, "web", Some(keeps(true))).await.unwrap();
+    assert_eq!(public().await, outside);
+}

@@ -22,6 +22,7 @@ async fn a_profile_keeps_its_users_within_it() {
         tls(X509Change { sans: Some(sans), ..server("corp.example") })
     };
     let list = |text: &str| vec![text.to_owned()];
+    let uri = |text| SubjectAlternativeNames { uris: list(text), ..Default::default() };
     for good in ["corp.example", "WWW.Corp.Example", "*.corp.example", "a.b.corp.example"] {
         let made = v.create("good", "narrow", tls(server(good)), "P-256").await;
         assert!(made.is_ok(), "{good}: {:?}", made.err());
@@ -41,33 +42,13 @@ async fn a_profile_keeps_its_users_within_it() {
             "a user without a domain",
             SubjectAlternativeNames { upns: list("admin"), ..Default::default() },
         ),
-        (
-            "a URI",
-            SubjectAlternativeNames {
-                uris: list("https://evil.com/corp.example"),
-                ..Default::default()
-            },
-        ),
-        (
-            "a URI's user",
-            SubjectAlternativeNames {
-                uris: list("https://corp.example@evil.com/"),
-                ..Default::default()
-            },
-        ),
-        (
-            "a URI without a host",
-            SubjectAlternativeNames { uris: list("urn:x:corp.example"), ..Default::default() },
-        ),
+        ("a URI", uri("https://evil.com/corp.example")),
+        ("a URI's user", uri("https://corp.example@evil.com/")),
+        ("a URI that is read in two ways", uri("https://corp.example\\@evil.com/")),
+        ("a URI without a host", uri("urn:x:corp.example")),
     ] {
         let made = v.create("bad", "narrow", with(sans), "P-256").await;
         assert!(made.err().unwrap().contains("does not certify"), "{what}");
-    }
-    for subject in ["CN=www.evil.com", "O=X, CN=www.evil.com", "CN=10.0.0.1", "CN=\"www.evil.com\""]
-    {
-        let x509 = X509Change { subject: Some(subject.into()), ..tls(server("corp.example")) };
-        let made = v.create("bad", "narrow", x509, "P-256").await;
-        assert!(made.err().unwrap().contains("does not certify"), "{subject}");
     }
     for ekus in [&["1.3.6.1.5.5.7.3.2"][..], &["1.3.6.1.5.5.7.3.1", "2.5.29.37.0"], &[]] {
         let x509 = X509Change { ekus: allowed(ekus), ..server("corp.example") };
@@ -79,6 +60,51 @@ async fn a_profile_keeps_its_users_within_it() {
         ..tls(server("corp.example"))
     };
     assert!(v.create("bad", "narrow", signer, "P-256").await.is_err());
+}
+
+/// Software takes hosts and mailboxes from subjects too, however they are spelt.
+#[tokio::test]
+async fn a_subject_names_nobody_outside_the_profile() {
+    let v = Vault::new().await;
+    let allowed_dns = Some(vec!["corp.example".to_owned()]);
+    v.issuer("narrow", "root", ProfileChange { allowed_dns, ..ProfileChange::default() }).await;
+    for subject in [
+        "CN=www.evil.com",
+        "O=X, CN=www.evil.com",
+        "CN=10.0.0.1",
+        "CN=\"www.evil.com\"",
+        "CN=www\\2Eevil\\2Ecom",
+        "commonName=www.evil.com",
+        "OID.2.5.4.3=www.evil.com",
+        "CN=corp.example, CN=www.evil.com",
+        "CN=ceo@evil.com",
+        "E=ceo@evil.com",
+        "CN=corp.example, emailAddress=ceo@evil.com",
+        "UID=ceo@evil.com",
+    ] {
+        let x509 = X509Change { subject: Some(subject.into()), ..server("corp.example") };
+        let made = v.create("bad", "narrow", x509, "P-256").await;
+        assert!(made.err().unwrap().contains("does not certify"), "{subject}");
+    }
+    let subject = Some("CN=corp.example, O=Anybody, E=it@corp.example".into());
+    let x509 = X509Change { subject, ..server("corp.example") };
+    v.create("good", "narrow", x509, "P-256").await.unwrap();
+}
+
+/// Whoever had such a certificate could say of a revoked one that it is good.
+#[tokio::test]
+async fn nobody_speaks_for_an_authority_unless_its_issuer_says_so() {
+    let v = Vault::new().await;
+    let list = |usages: &[&str]| Some(usages.iter().map(ToString::to_string).collect());
+    let responder = |usages| X509Change { ekus: list(usages), ..server("corp.example") };
+    let speaks = &["1.3.6.1.5.5.7.3.9"][..];
+    for usages in [speaks, &["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.9"]] {
+        let refused = v.create("bad", "ca", responder(usages), "P-256").await.err().unwrap();
+        assert!(refused.contains("OCSP signing"), "{refused}");
+    }
+    let profile = ProfileChange { allowed_ekus: list(speaks), ..ProfileChange::default() };
+    v.issuer("responders", "root", profile).await;
+    v.create("responder", "responders", responder(speaks), "P-256").await.unwrap();
 }
 
 #[tokio::test]

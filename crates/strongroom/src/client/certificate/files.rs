@@ -35,13 +35,7 @@ impl Wanted {
 
     /// Writes it beside its place, whole and synced, for its owner only.
     fn prepare(&self) -> std::io::Result<()> {
-        let new = beside(&self.path, "new");
-        if let Err(error) = fs::remove_file(&new)
-            && error.kind() != ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+        let mut file = create(&beside(&self.path, "new"))?;
         file.write_all(&self.bytes)?;
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
         file.sync_all()
@@ -75,7 +69,7 @@ impl Files {
             wanted.prepare().map_err(|error| failed(&wanted.path, &error))?;
         }
         if let Some(mark) = self.mark() {
-            File::create(&mark).map_err(|error| failed(&mark, &error))?;
+            create(&mark).map_err(|error| failed(&mark, &error))?;
         }
         for wanted in &self.0 {
             wanted.put().map_err(|error| failed(&wanted.path, &error))?;
@@ -92,6 +86,15 @@ impl Files {
     fn mark(&self) -> Option<PathBuf> {
         self.0.first().map(|first| beside(&first.path, "unfinished"))
     }
+}
+
+/// A new file for its owner only, in place of whatever has its name: a link is never followed.
+fn create(path: &Path) -> std::io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// `.{name}.{word}` in the same folder, so that a rename is one step.
@@ -139,6 +142,20 @@ mod tests {
         std::io::Read::read_to_string(&mut reader, &mut seen).unwrap();
         assert_eq!(seen, "old", "whoever has the old one open sees no half of the new one");
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn links_lead_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, other) = (folder.path().join("key"), folder.path().join("other"));
+        fs::write(&other, "kept").unwrap();
+        for word in ["new", "unfinished"] {
+            std::os::unix::fs::symlink(&other, beside(&key, word)).unwrap();
+        }
+        std::os::unix::fs::symlink(&other, &key).unwrap();
+        Files(vec![Wanted::new(&key, b"k")]).write().unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"kept");
+        assert_eq!(fs::read(&key).unwrap(), b"k");
     }
 
     #[test]
