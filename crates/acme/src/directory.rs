@@ -9,9 +9,11 @@ use std::time::Duration;
 use instant_acme::{Account, ExternalAccountKey, NewAccount};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use strongroom_crypto::SecretBytes;
+use strongroom_model::VaultName;
 use strongroom_outgoing::OutgoingRules;
 
 use crate::dns::DnsRecords;
+use crate::order::is_host_name;
 use crate::transport::Transport;
 use crate::{AcmeError, Challenges};
 
@@ -74,6 +76,15 @@ pub struct TsigKey {
     pub secret: SecretBytes,
 }
 
+/// The vaults whose issuers may name an authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenTo {
+    /// All there are, and will be.
+    Everybody,
+    /// Those of these names.
+    Vaults(Vec<VaultName>),
+}
+
 /// An authority, as the operator names it.
 pub struct DirectorySettings {
     /// What issuers call it.
@@ -90,6 +101,11 @@ pub struct DirectorySettings {
     pub dns_wait: Duration,
     /// Whom it may write to.
     pub contact: Option<String>,
+    /// Whose issuers may name it.
+    pub open_to: OpenTo,
+    /// The names it may be asked for: these, and all below them. Any, if absent; addresses only
+    /// then.
+    pub allowed_dns: Option<Vec<String>>,
 }
 
 /// The account's key and URL at an authority.
@@ -126,6 +142,8 @@ pub struct AcmeDirectory {
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) dns: Option<DnsRecords>,
     pub(crate) dns_wait: Duration,
+    open_to: OpenTo,
+    pub(crate) allowed_dns: Option<Vec<String>>,
 }
 
 impl AcmeDirectories {
@@ -153,6 +171,13 @@ impl AcmeDirectories {
                     "dns-01 needs either a hook or an rfc2136 section, and no other challenge does",
                 ));
             }
+            if let Some(odd) = one.allowed_dns.iter().flatten().find(|name| !is_host_name(name)) {
+                let why = format!(
+                    "allowed_dns holds {odd:?}, which is no DNS name: a name stands \
+                                   for itself and all names below it"
+                );
+                return Err(refused(&why));
+            }
             let dns = one.dns.map(DnsRecords::new).transpose();
             let directory = AcmeDirectory {
                 name: one.name,
@@ -164,6 +189,8 @@ impl AcmeDirectories {
                 challenges: Arc::clone(challenges),
                 dns: dns.map_err(|error| refused(&error.to_string()))?,
                 dns_wait: one.dns_wait,
+                open_to: one.open_to,
+                allowed_dns: one.allowed_dns,
             };
             by_name.insert(name.to_ascii_lowercase(), directory);
         }
@@ -180,9 +207,10 @@ impl AcmeDirectories {
         &self.challenges
     }
 
-    /// The names, for a message that says which there are.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.values().map(|directory| directory.name.as_str())
+    /// The names that issuers of a vault may name, for a message that says which there are.
+    pub fn names_for(&self, vault: &VaultName) -> impl Iterator<Item = &str> {
+        let open = self.by_name.values().filter(move |directory| directory.is_open_to(vault));
+        open.map(|directory| directory.name.as_str())
     }
 }
 
@@ -195,6 +223,14 @@ impl AcmeDirectory {
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether issuers of a vault may name it.
+    pub fn is_open_to(&self, vault: &VaultName) -> bool {
+        match &self.open_to {
+            OpenTo::Everybody => true,
+            OpenTo::Vaults(names) => names.iter().any(|name| name.folded() == vault.folded()),
+        }
     }
 
     /// Opens an account with a new key.
@@ -266,4 +302,86 @@ pub(crate) async fn bounded<T>(
     step: impl Future<Output = Result<T, AcmeError>>,
 ) -> Result<T, AcmeError> {
     tokio::time::timeout(STEP, step).await.map_err(|_| AcmeError::Timeout(STEP))?
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_model::certificates::{
+        BasicConstraints, SubjectAlternativeNames, X509Properties,
+    };
+
+    use super::*;
+
+    fn directories(
+        open_to: OpenTo,
+        allowed: Option<&[&str]>,
+    ) -> Result<AcmeDirectories, AcmeError> {
+        let settings = DirectorySettings {
+            name: "ca".into(),
+            url: "https://ca.example/directory".into(),
+            ca_pem: None,
+            challenge: ChallengeKind::Http01,
+            dns: None,
+            dns_wait: Duration::ZERO,
+            contact: None,
+            open_to,
+            allowed_dns: allowed.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+        };
+        let (outgoing, challenges) = (OutgoingRules::default(), Arc::default());
+        AcmeDirectories::new(vec![settings], &outgoing, &challenges)
+    }
+
+    fn asked(allowed: Option<&[&str]>, name: &str) -> Result<(), String> {
+        let directories = directories(OpenTo::Everybody, allowed).unwrap();
+        let mut sans = SubjectAlternativeNames::default();
+        match name.parse::<std::net::IpAddr>() {
+            Ok(_) => sans.ip_addresses.push(name.into()),
+            Err(_) => sans.dns_names.push(name.into()),
+        }
+        let x509 = X509Properties {
+            subject: "CN=a".into(),
+            sans,
+            ekus: Vec::new(),
+            key_usage: Vec::new(),
+            validity_months: 1,
+            basic_constraints: BasicConstraints::default(),
+            name_constraints: None,
+        };
+        let identifiers = directories.find("CA").unwrap().identifiers(&x509);
+        identifiers.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_outside_of_what_the_operator_allows_are_refused() {
+        let allowed: &[&str] = &["Apps.example.com", "b.example"];
+        for name in ["apps.example.com", "www.APPS.example.com", "a.b.b.example"] {
+            assert_eq!(asked(Some(allowed), name), Ok(()), "{name}");
+        }
+        for name in [
+            "example.com",
+            "evilapps.example.com",
+            "apps.example.com.evil.example",
+            "www.example.org",
+            "192.0.2.1",
+        ] {
+            let refused = asked(Some(allowed), name).unwrap_err();
+            assert!(refused.contains("acme_directory.allowed_dns"), "{name}: {refused}");
+            assert_eq!(asked(None, name), Ok(()), "{name}");
+            assert!(asked(Some(&[]), name).is_err(), "an empty list allows nothing: {name}");
+        }
+        for odd in ["*.example.com", ".example.com", "", "example.com."] {
+            assert!(directories(OpenTo::Everybody, Some(&[odd])).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn only_the_named_vaults_may_use_it() {
+        let vault = |name| VaultName::parse(name).unwrap();
+        let open_to = OpenTo::Vaults(vec![vault("Payments")]);
+        let directories = directories(open_to, None).unwrap();
+        let directory = directories.find("ca").unwrap();
+        assert!(directory.is_open_to(&vault("payments")));
+        assert!(!directory.is_open_to(&vault("payments2")));
+        assert_eq!(directories.names_for(&vault("payments2")).count(), 0);
+    }
 }

@@ -19,7 +19,7 @@ pub mod validate;
 pub use challenges::{ChallengeCertificate, Challenges};
 pub use directory::{
     AccountKey, AcmeDirectories, AcmeDirectory, ChallengeKind, DirectorySettings, DnsSettings,
-    ExternalAccount, TsigKey,
+    ExternalAccount, OpenTo, TsigKey,
 };
 pub use error::AcmeError;
 pub use order::{Answer, Identifiers, Step};

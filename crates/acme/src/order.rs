@@ -31,6 +31,10 @@ const LOOKING: Duration = Duration::from_secs(15);
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
+/// What is said of a name that the operator keeps this authority from being asked for.
+const NOT_ALLOWED: &str = "not among the names that the configuration lets this ACME directory be \
+                           asked for (acme_directory.allowed_dns)";
+
 /// The names of an order, as they are certified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identifiers(Vec<Identifier>);
@@ -84,6 +88,9 @@ impl AcmeDirectory {
             if self.challenge == ChallengeKind::Dns01 {
                 return refused(format!("dns-01 proves no addresses, such as {address}"));
             }
+            if self.allowed_dns.is_some() {
+                return refused(format!("{address}: {NOT_ALLOWED}"));
+            }
             identifiers.push(Identifier::Ip(address));
         }
         identifiers.dedup();
@@ -109,6 +116,9 @@ impl AcmeDirectory {
         }
         if base != name && self.challenge != ChallengeKind::Dns01 {
             return refused("only dns-01 proves wildcard names, and another challenge is set up");
+        }
+        if self.allowed_dns.as_ref().is_some_and(|all| !all.iter().any(|one| covers(one, base))) {
+            return refused(NOT_ALLOWED);
         }
         let record = format!("_acme-challenge.{base}");
         if self.dns.as_ref().is_some_and(|dns| !dns.covers(&record)) {
@@ -212,6 +222,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn go_on(mut self, csr: &[u8]) -> Result<Step, AcmeError> {
+        self.check_size()?;
         if self.order.state().status == OrderStatus::Pending {
             let answers = self.answers().await?;
             if answers.iter().any(|answer| !self.placed.contains(answer)) {
@@ -291,7 +302,19 @@ impl Work<'_> {
             sleep(pause).await;
             pause = (pause * 2).min(LAST_LOOK);
             self.order.refresh().await.map_err(|error| self.transport.explain(error))?;
+            self.check_size()?;
         }
+    }
+
+    /// Each authorization is asked for and answered, so an authority must not list them endlessly:
+    /// there is one for each name (RFC 8555, 7.1.3), or none where an earlier one counts.
+    fn check_size(&mut self) -> Result<(), AcmeError> {
+        let (listed, named) = (self.order.state().authorizations.len(), self.identifiers.0.len());
+        if listed > named {
+            let text = format!("{listed} authorizations for {named} names");
+            return Err(AcmeError::Garbage(text));
+        }
+        Ok(())
     }
 
     async fn certificate(&mut self) -> Result<Step, AcmeError> {
@@ -394,8 +417,15 @@ impl Identifiers {
     }
 }
 
+/// Whether a name in lower case is another one, or below it.
+fn covers(subtree: &str, name: &str) -> bool {
+    let subtree = subtree.to_ascii_lowercase();
+    let rest = name.strip_suffix(subtree.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 /// Letters, digits and hyphens in labels of 1 to 63 (RFC 1123, 2.1).
-fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

@@ -1,7 +1,7 @@
 //! Keeps requests to other servers from reaching anything else: where they may go, for how long,
 //! and how much of an answer is read.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,12 +14,16 @@ const MOST_BYTES: usize = 256 * 1024;
 /// The metadata service of AWS over IPv6: its IPv4 sibling is link-local, this is not.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
+/// The metadata services of Azure's hosts and of Alibaba Cloud, which are not link-local.
+const METADATA_V4: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)];
+
 /// Where requests to other servers may not go.
 ///
 /// Only `https`, without redirects and without a proxy. A name is resolved once and the requests
 /// go to the addresses that were judged. Private addresses are allowed, since an issuer in the
-/// same network is the usual case; link-local ones (metadata services) and the installation's own
-/// listeners never are.
+/// same network is the usual case; metadata services (link-local ones above all) and the
+/// installation's own listeners never are.
 #[derive(Clone, Debug, Default)]
 pub struct OutgoingRules {
     listeners: Vec<SocketAddr>,
@@ -36,7 +40,7 @@ pub enum OutgoingError {
     #[error("the host does not resolve")]
     Resolve,
     /// An address that requests never go to.
-    #[error("{0} is a link-local address or one of our own listeners")]
+    #[error("{0} is a link-local address, a metadata service or one of our own listeners")]
     Forbidden(SocketAddr),
     /// A URL of another host or port than the one that was resolved and judged.
     #[error("{0} is not on the configured server")]
@@ -136,21 +140,38 @@ impl OutgoingRules {
 
     /// Whether an address is one that requests never go to.
     pub fn forbids(&self, address: &SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
+        let ip = reached(address.ip());
         is_never_a_server(ip) || self.is_own(ip, address.port())
     }
 
     fn is_own(&self, ip: IpAddr, port: u16) -> bool {
         self.listeners.iter().filter(|own| own.port() == port).any(|own| {
-            let own = own.ip().to_canonical();
+            let own = reached(own.ip());
             own == ip || (own.is_unspecified() && is_of_this_machine(ip))
         })
     }
 }
 
+/// The address that a connection ends at: an IPv4 address may be written in IPv6, be it mapped or
+/// for a translator (NAT64: RFC 6052, 2.1).
+fn reached(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => match v6.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+            }
+            _ => IpAddr::V6(v6),
+        },
+        v4 => v4,
+    }
+}
+
 fn is_never_a_server(ip: IpAddr) -> bool {
     let by_family = match ip {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
+        IpAddr::V4(v4) => {
+            let is_local = v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0;
+            is_local || METADATA_V4.contains(&v4)
+        }
         IpAddr::V6(v6) => v6.is_unicast_link_local() || v6 == METADATA_V6,
     };
     by_family || ip.is_unspecified() || ip.is_multicast()
@@ -261,6 +282,13 @@ mod tests {
             "[fe80::1]:443",
             "[::ffff:169.254.169.254]:443",
             "[fd00:ec2::254]:443",
+            "168.63.129.16:80",
+            "100.100.100.200:443",
+            "[::ffff:168.63.129.16]:443",
+            // 169.254.169.254, 100.100.100.200 and nowhere, through NAT64.
+            "[64:ff9b::a9fe:a9fe]:443",
+            "[64:ff9b::6464:64c8]:443",
+            "[64:ff9b::]:443",
             "0.0.0.0:443",
             "0.1.2.3:443",
             "[::]:443",
@@ -269,7 +297,15 @@ mod tests {
         ] {
             assert!(rules(&[]).forbids(&address.parse().unwrap()), "{address}");
         }
-        for address in ["10.0.0.1:443", "192.168.1.1:8443", "127.0.0.1:8443", "[fd00::1]:443"] {
+        for address in [
+            "10.0.0.1:443",
+            "192.168.1.1:8443",
+            "127.0.0.1:8443",
+            "[fd00::1]:443",
+            "100.100.100.201:443",
+            "[64:ff9b::c000:201]:443",
+            "[64:ff9b:1::a9fe:a9fe]:443",
+        ] {
             assert!(!rules(&[]).forbids(&address.parse().unwrap()), "{address}");
         }
     }
@@ -277,7 +313,9 @@ mod tests {
     #[test]
     fn our_own_listeners_are_forbidden() {
         let own = rules(&["127.0.0.1:8443", "[::1]:8443"]);
-        for address in ["127.0.0.1:8443", "[::1]:8443", "[::ffff:127.0.0.1]:8443"] {
+        for address in
+            ["127.0.0.1:8443", "[::1]:8443", "[::ffff:127.0.0.1]:8443", "[64:ff9b::7f00:1]:8443"]
+        {
             assert!(own.forbids(&address.parse().unwrap()), "{address}");
         }
         assert!(!own.forbids(&"127.0.0.1:9443".parse().unwrap()));

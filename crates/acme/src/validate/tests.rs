@@ -76,6 +76,14 @@ async fn the_body_is_the_key_authorization_and_nothing_else() {
     assert_eq!(kind(http(&redirect("/again")).await), FailureKind::Incorrect);
 }
 
+/// Else the account's holder could read what only this server reaches.
+#[tokio::test]
+async fn what_a_server_answers_instead_is_not_told() {
+    let refused = http(&body("token hunter2")).await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Incorrect);
+    assert!(!refused.detail.contains("hunter2"), "{}", refused.detail);
+}
+
 #[tokio::test]
 async fn link_local_addresses_and_our_own_listeners_are_never_called() {
     let http_port = web(body(AUTHORIZATION)).await;
@@ -89,8 +97,16 @@ async fn link_local_addresses_and_our_own_listeners_are_never_called() {
     ] {
         assert_eq!(kind(found), FailureKind::Forbidden);
     }
-    for name in ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "0.0.0.0", "fd00:ec2::254"]
-    {
+    for name in [
+        "169.254.169.254",
+        "fe80::1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "0.0.0.0",
+        "fd00:ec2::254",
+        "168.63.129.16",
+        "100.100.100.200",
+    ] {
         let found = validator(settings.clone(), &[]).http_01(name, "token", AUTHORIZATION).await;
         assert_eq!(kind(found), FailureKind::Forbidden, "{name}");
     }

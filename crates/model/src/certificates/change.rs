@@ -110,11 +110,13 @@ impl CertificatePolicy {
             certificate_type: issuer.certificate_type,
             certificate_transparency: issuer.certificate_transparency,
         };
-        let key = sent.key.clone().unwrap_or_default().create()?;
+        let x509 = sent.x509.clone().unwrap_or_default();
+        let is_authority = x509.basic_constraints.is_some_and(|constraints| constraints.ca);
+        let key = sent.key.clone().unwrap_or_default().create(is_authority)?;
         let policy = Self {
             key,
             secret: format(sent.content_type.as_deref())?.unwrap_or_default(),
-            x509: sent.x509.clone().unwrap_or_default().create(key.key_type)?,
+            x509: x509.create(key.key_type)?,
             lifetime_actions: match &sent.lifetime_actions {
                 Some(actions) => read_actions(actions)?,
                 None => default_actions(&issuer),
@@ -141,6 +143,10 @@ impl CertificatePolicy {
         }
         if let Some(x509) = &sent.x509 {
             policy.x509 = x509.change(&self.x509)?;
+            let becomes = policy.x509.basic_constraints.ca && !self.x509.basic_constraints.ca;
+            if becomes && sent.key.as_ref().is_none_or(|key| key.exportable.is_none()) {
+                policy.key.exportable = false;
+            }
         }
         if let Some(actions) = &sent.lifetime_actions {
             policy.lifetime_actions = read_actions(actions)?;
@@ -244,10 +250,12 @@ impl LifetimeActionSent {
 }
 
 impl KeyPropertiesChange {
-    /// An RSA key of 2048 bits that may leave, unless the client says otherwise.
-    fn create(&self) -> Result<KeyProperties, ModelError> {
+    /// An RSA key of 2048 bits that may leave, unless the client says otherwise. An authority's
+    /// stays: whoever may read secrets would be the authority.
+    fn create(&self, is_authority: bool) -> Result<KeyProperties, ModelError> {
         let key_type = self.key_type()?.unwrap_or(KeyType::Rsa);
-        self.build(key_type, self.spec(key_type)?, !key_type.is_hsm(), false)
+        let exportable = !is_authority && !key_type.is_hsm();
+        self.build(key_type, self.spec(key_type)?, exportable, false)
     }
 
     fn change(&self, now: &KeyProperties) -> Result<KeyProperties, ModelError> {

@@ -13,6 +13,8 @@ mod rules;
 
 use minicbor::{Decode, Encode};
 
+use crate::ObjectName;
+
 pub use change::{
     IssuerParametersChange, KeyPropertiesChange, LifetimeActionSent, PolicyChange, X509Change,
 };
@@ -40,6 +42,10 @@ pub struct CertificateListing {
     /// Whether the chain is answered in the order in which it was imported.
     #[n(1)]
     pub preserve_order: bool,
+    /// The certificate of the authority of the vault that issued it; `None` for what signs itself
+    /// or comes from outside.
+    #[n(2)]
+    pub authority: Option<ObjectName>,
 }
 
 /// SHA-1 of a certificate's DER.

@@ -8,7 +8,7 @@ use strongroom_store::{Snapshot, Store};
 
 use super::binding::BindingRow;
 use super::rows::{AcmeRow, FoundRow, Rows};
-use super::{AcmeError, AcmeErrorKind as Kind, AcmeId, BoundPrincipal, about_acme, turn};
+use super::{AcmeError, AcmeErrorKind as Kind, AcmeId, BoundPrincipal, OfIssuer, about_acme, turn};
 use crate::{Call, OpError, Ops};
 
 /// Where an account is.
@@ -57,9 +57,19 @@ impl AcmeRow for AcmeAccount {
     const LETTER: u8 = b'a';
 }
 
+impl OfIssuer for AcmeAccount {
+    fn issuer(&self) -> Option<&str> {
+        Some(&self.issuer)
+    }
+
+    fn made(&self) -> Timestamp {
+        self.created
+    }
+}
+
 /// Which account a key belongs to.
 #[derive(Encode, Decode)]
-struct AccountOfKey {
+pub(super) struct AccountOfKey {
     #[n(0)]
     account: AcmeId,
 }
@@ -261,7 +271,7 @@ pub(crate) async fn own_account(
         .ok_or_else(|| AcmeError::refused(Kind::Unauthorized, "The account is not valid."))
 }
 
-fn key_id(issuer: &str, key: &PublicKey) -> Result<AcmeId, OpError> {
+pub(super) fn key_id(issuer: &str, key: &PublicKey) -> Result<AcmeId, OpError> {
     let encoded = minicbor::to_vec(key)
         .map_err(|_| OpError::Internal("a public key does not encode".into()))?;
     Ok(AcmeId::of(&[issuer.as_bytes(), &digest::sha256(&encoded)]))

@@ -8,7 +8,7 @@ use strongroom_seal::DataKeys;
 use strongroom_store::Store;
 
 use super::rows::{AcmeRow, FoundRow, Rows};
-use super::{AcmeId, BoundPrincipal};
+use super::{AcmeId, BoundPrincipal, OfIssuer};
 use crate::request::about_vault;
 use crate::{Call, OpError, Ops};
 
@@ -52,6 +52,16 @@ pub(crate) struct BindingRow {
 
 impl AcmeRow for BindingRow {
     const LETTER: u8 = b'b';
+}
+
+impl OfIssuer for BindingRow {
+    fn issuer(&self) -> Option<&str> {
+        Some(&self.issuer)
+    }
+
+    fn made(&self) -> Timestamp {
+        self.expires.plus_seconds(-LIFETIME)
+    }
 }
 
 impl BindingRow {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use minicbor::bytes::ByteVec;
 use strongroom_authz::{Admitted, Authorized};
 use strongroom_model::certificates::{
-    BasicConstraints, IssuanceProfile, KeyUsage, SubjectAlternativeNames, X509Properties,
+    BasicConstraints, KeyUsage, SubjectAlternativeNames, X509Properties,
 };
 use strongroom_model::{ObjectName, PublicKey};
-use strongroom_pki::{ParsedRequest, check_key, parse_request};
+use strongroom_pki::{ParsedRequest, Validity, check_key, parse_request};
 use strongroom_store::{Store, Txn};
 
 use super::account::own_account;
@@ -24,11 +24,8 @@ use crate::{Call, OpError, Ops};
 const SERVER: &str = "1.3.6.1.5.5.7.3.1";
 const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
 
-/// How long a certificate from here lives, in months, if the profile lets it.
-const LIFE_MONTHS: u32 = 3;
-
-/// The longest month, in days.
-const MONTH_DAYS: u32 = 31;
+/// How long a certificate from here lives, in days, if the profile lets it.
+const LIFE_DAYS: u32 = 90;
 
 /// Asks for the certificate of an order.
 pub struct FinalizeAcmeOrder {
@@ -75,9 +72,12 @@ impl<S: Store> Ops<S> {
             let asked = check(&csr, open, &holder.row.key)?;
             let serving = self.acme_issuer(authorized.vault().id, snapshot, &issuer).await?;
             let profile = serving.ok_or_else(super::gone)?.row.issuer.profile;
+            let days = profile.max_days.min(LIFE_DAYS);
+            let validity = Validity::until(call.now(), call.now().plus_days(days));
             let wanted = Certification {
                 issuer: &issuer,
-                x509: &certified(open, &asked, &profile),
+                x509: &certified(open, &asked, validity),
+                validity,
                 public: &asked.public,
                 to: IssuedTo::AcmeAccount(account.0),
                 principal: Some(authorized.caller().object_id),
@@ -187,11 +187,7 @@ fn common_name(subject: &str) -> Result<Option<String>, AcmeError> {
 
 /// What the certificate says: the names that were validated, and of the request no more than which
 /// of the two usages it asks for.
-fn certified(
-    order: &AcmeOrder,
-    asked: &ParsedRequest,
-    profile: &IssuanceProfile,
-) -> X509Properties {
+fn certified(order: &AcmeOrder, asked: &ParsedRequest, validity: Validity) -> X509Properties {
     let mut sans = SubjectAlternativeNames::default();
     for identifier in order.authorizations.iter().map(super::AcmeAuthorization::ordered) {
         match identifier {
@@ -220,7 +216,7 @@ fn certified(
         sans,
         ekus,
         key_usage,
-        validity_months: (profile.max_days / MONTH_DAYS).clamp(1, LIFE_MONTHS),
+        validity_months: validity.months_rounded_up(),
         basic_constraints: BasicConstraints::default(),
         name_constraints: None,
     }

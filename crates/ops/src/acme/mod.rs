@@ -5,6 +5,7 @@ mod account;
 mod binding;
 mod error;
 mod finalize;
+mod garbage;
 mod identifier;
 mod order;
 mod principal;
@@ -40,6 +41,7 @@ pub use validation::{
 use crate::issuers::{self, FoundIssuer};
 use crate::objects::{Certificates, Objects};
 use crate::{OpError, Ops};
+pub(crate) use garbage::OfIssuer;
 pub(crate) use rows::{AcmeRow, Rows};
 
 /// Requests that an account signed. Whoever may make a binding may do all of them: the account

@@ -116,11 +116,18 @@ impl Rows {
         after: Option<AcmeId>,
         limit: usize,
     ) -> Result<Vec<FoundRow<R>>, OpError> {
-        let mut prefix = layout::table(self.vault, Kind::Certificate, Table::Acme);
-        prefix.push(R::LETTER);
-        prefix.extend_from_slice(&family);
+        self.below(snapshot, &family, after, limit).await
+    }
+
+    async fn below<R: AcmeRow>(
+        &self,
+        snapshot: &impl Snapshot,
+        begin: &[u8],
+        after: Option<AcmeId>,
+        limit: usize,
+    ) -> Result<Vec<FoundRow<R>>, OpError> {
         let after = after.map(|id| self.key::<R>(id));
-        let found = snapshot.scan(&prefix, after.as_deref(), limit).await?;
+        let found = snapshot.scan(&self.prefix::<R>(begin), after.as_deref(), limit).await?;
         let rows = found.iter().filter_map(|(key, found)| {
             let (_, id) = key.split_last_chunk::<16>()?;
             Some((AcmeId(*id), found))
@@ -129,6 +136,27 @@ impl Rows {
             Ok(FoundRow { id, row: self.open(id, &found.value)?, revision: found.revision })
         })
         .collect()
+    }
+
+    /// At most `limit` rows of a type, in the order of their ids, from the one after `after`.
+    pub(crate) async fn all<R: AcmeRow>(
+        &self,
+        snapshot: &impl Snapshot,
+        after: Option<AcmeId>,
+        limit: usize,
+    ) -> Result<Vec<FoundRow<R>>, OpError> {
+        self.below(snapshot, &[], after, limit).await
+    }
+
+    /// The keys of at most `limit` rows of a family.
+    pub(crate) async fn keys<R: AcmeRow>(
+        &self,
+        snapshot: &impl Snapshot,
+        family: [u8; 8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, OpError> {
+        let found = snapshot.scan(&self.prefix::<R>(&family), None, limit).await?;
+        Ok(found.iter().map(|(key, _)| key.to_vec()).collect())
     }
 
     /// Puts a row that must not be there yet.
@@ -165,6 +193,14 @@ impl Rows {
         let plain = self.keys.open(&self.place::<R>(id), sealed)?;
         minicbor::decode(plain.expose())
             .map_err(|_| OpError::Internal("an ACME record does not decode".into()))
+    }
+
+    /// How the keys of the rows begin whose ids begin so.
+    fn prefix<R: AcmeRow>(&self, begin: &[u8]) -> Vec<u8> {
+        let mut prefix = layout::table(self.vault, Kind::Certificate, Table::Acme);
+        prefix.push(R::LETTER);
+        prefix.extend_from_slice(begin);
+        prefix
     }
 
     fn key<R: AcmeRow>(&self, id: AcmeId) -> Vec<u8> {

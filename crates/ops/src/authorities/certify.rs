@@ -21,8 +21,10 @@ use crate::{OpError, Ops};
 pub(crate) struct Certification<'a> {
     /// The issuer, of provider `Strongroom`.
     pub(crate) issuer: &'a ObjectName,
-    /// What the certificate is to say; its validity is counted in months from `now`.
+    /// What the certificate is to say, but when it is valid.
     pub(crate) x509: &'a X509Properties,
+    /// When it is to be valid.
+    pub(crate) validity: Validity,
     /// Its key.
     pub(crate) public: &'a PublicKey,
     /// What it is issued to.
@@ -66,7 +68,8 @@ impl<S: Store> Ops<S> {
         let issuer = self.issuer_of(place, wanted.issuer).await?;
         let (found, authority) = self.issuing(place, &issuer, wanted.now).await?;
         refuse_itself(&authority, &wanted.to)?;
-        let validity = Validity::months(wanted.now, wanted.x509.validity_months)?;
+        let txn = self.require_standing(place, txn, &authority).await?;
+        let validity = wanted.validity;
         profile::check(&issuer.row.issuer.profile, &authority, wanted.x509)?;
         profile::check_life(&issuer.row.issuer.profile, wanted.now, validity.not_after)?;
         let serial = serial_number()?;
@@ -140,6 +143,9 @@ impl<S: Store> Ops<S> {
         };
         if !found.head.current.attributes.enabled {
             return refuse(format!("The authority's certificate '{name}' is disabled."));
+        }
+        if now < authority.facts.not_before {
+            return refuse(format!("The authority's certificate '{name}' is not valid yet."));
         }
         if now >= authority.facts.not_after {
             return refuse(format!("The authority's certificate '{name}' has expired."));

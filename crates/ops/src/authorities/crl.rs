@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use quick_cache::sync::Cache;
-use strongroom_model::{
-    IncarnationId, Kind, ObjectName, Timestamp, VaultId, VaultResource, Version,
-};
+use strongroom_model::{IncarnationId, Kind, ObjectName, Timestamp, VaultResource, Version};
 use strongroom_pki::AuthorityCertificate;
 use strongroom_pki::crl::{self, CrlTerms};
-use strongroom_store::layout::{self, Table};
-use strongroom_store::{Revision, Snapshot, Store};
+use strongroom_store::{Revision, Store};
 
-use super::ledger::{Ledger, Numbered, Serial};
+use super::ledger::{Ledger, Numbered, Revocation, Serial};
 use super::lookup::Place;
 use super::revocation::reason;
 use super::{Authority, Published};
@@ -30,9 +27,6 @@ const MAX_AGE: u32 = 300;
 
 /// Lists kept, in bytes: an entry is some 40 of them.
 const LISTS_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Revocations read at a time.
-const ROWS: usize = 1_000;
 
 /// Builds at once, of all authorities: whoever asks for the same list waits for it.
 const STRIPES: usize = 64;
@@ -100,15 +94,20 @@ impl<S: Store> Ops<S> {
         let folded = head.name.folded();
         let now = self.clock.now();
         let ledger = Ledger::of(&objects, &folded, &head);
-        let (numbered, at) = ledger.numbered(&snapshot).await?;
+        let (_, at) = ledger.numbered(&snapshot).await?;
         if let Some(der) = self.authorities.lists.get(&authority, at, now) {
             return Ok(Published { der, max_age: MAX_AGE });
         }
         let _turn = self.building(&authority).await;
+        // The time, and then what is so: a list that says less than another, of rows that were read
+        // earlier, has a lower number.
+        let (now, snapshot) = (self.clock.now(), self.snapshot().await?);
+        let (numbered, at) = ledger.numbered(&snapshot).await?;
         if let Some(der) = self.authorities.lists.get(&authority, at, now) {
             return Ok(Published { der, max_age: MAX_AGE });
         }
-        let revoked = revoked(&ledger, &snapshot, now).await?;
+        let revoked = ledger.revocations(&snapshot, now).await?;
+        let revoked: Vec<crl::Revoked> = revoked.into_iter().map(entry).collect();
         let terms = terms(numbered, now);
         let work = move |signer: &AuthorityCertificate<'_>| crl::build(signer, &terms, &revoked);
         let der = Bytes::from(self.with_authority(place, &authority, true, work).await?);
@@ -159,46 +158,28 @@ impl<S: Store> Ops<S> {
     }
 }
 
+/// By how much a revocation moves a list's number on: by a minute of the time. So two nodes, of
+/// which
+/// one reads what is less than that behind, never give one number to two lists.
+const PER_REVOCATION: u64 = 60;
+
 /// A list's number grows with every revocation and with the time, so none is ever given twice, and
 /// nothing need be written to make a list.
 fn terms(numbered: Numbered, now: Timestamp) -> CrlTerms {
     let seconds = u64::try_from(now.0).unwrap_or(0);
     CrlTerms {
-        number: seconds.saturating_add(numbered.revocations),
+        number: seconds.saturating_add(numbered.revocations.saturating_mul(PER_REVOCATION)),
         this_update: now,
         next_update: now.plus_seconds(LIFE),
     }
 }
 
-/// What an authority has revoked, in all its versions: they have one name, and perhaps one key, so
-/// that clients take the list of one for that of another. An entry stays until a list was made
-/// after its certificate's end (RFC 5280, 3.3).
-async fn revoked(
-    ledger: &Ledger<'_>,
-    snapshot: &impl Snapshot,
-    now: Timestamp,
-) -> Result<Vec<crl::Revoked>, OpError> {
-    let (vault, incarnation): (VaultId, _) = (ledger.objects.vault, ledger.incarnation);
-    let prefix = layout::incarnation(vault, Kind::Certificate, Table::Revoked, incarnation);
-    let mut revoked = Vec::new();
-    let mut after: Option<Bytes> = None;
-    loop {
-        let rows = snapshot.scan(&prefix, after.as_deref(), ROWS).await?;
-        let Some((last, _)) = rows.last() else { return Ok(revoked) };
-        after = Some(last.clone());
-        for (key, row) in &rows {
-            let serial = key.get(prefix.len()..).and_then(Serial::new);
-            let serial = serial.ok_or_else(|| OpError::Internal("a revocation's key".into()))?;
-            let revocation = ledger.open_revocation(&serial, &row.value)?;
-            let ended = revocation.not_after.plus_seconds(LIFE) < now;
-            if !ended {
-                revoked.push(crl::Revoked {
-                    serial: serial.number().to_vec(),
-                    at: revocation.at,
-                    reason: reason(revocation.reason),
-                });
-            }
-        }
-        tokio::task::yield_now().await;
+/// A revocation as a list has it. A list has those of all versions of the authority: they have one
+/// name, and perhaps one key, so that clients take the list of one for that of another.
+fn entry((serial, revocation): (Serial, Revocation)) -> crl::Revoked {
+    crl::Revoked {
+        serial: serial.number().to_vec(),
+        at: revocation.at,
+        reason: reason(revocation.reason),
     }
 }

@@ -1,12 +1,13 @@
 //! An authority's ledger: what it issued and what it revoked.
 
+use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use strongroom_model::certificates::RevocationReason;
 use strongroom_model::{
     CertificateListing, Head, IncarnationId, Kind, ObjectName, PrincipalId, Timestamp, Version,
 };
 use strongroom_seal::Part;
-use strongroom_store::layout::{self, Table};
+use strongroom_store::layout::{self, Subject, Table};
 use strongroom_store::{Condition, Revision, Snapshot, Txn};
 
 use crate::OpError;
@@ -14,6 +15,13 @@ use crate::objects::{Certificates, Objects};
 
 /// The bytes of a serial number in keys.
 const SERIAL_BYTES: usize = 20;
+
+/// How long after a certificate's end its entry is kept, in seconds: a day, the life of a list. A
+/// list that is made after the end still has it (RFC 5280, 3.3).
+pub(super) const AFTER_END: i64 = 86_400;
+
+/// Revocations read at a time.
+const ROWS: usize = 1_000;
 
 /// A serial number, padded with zeros in front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,11 +143,22 @@ impl<'a> Ledger<'a> {
         self.objects.open(self.folded, part, &row.value).map(Some)
     }
 
-    /// Whether nothing was ever issued.
+    /// Whether nothing that was issued is still in use, and nothing was ever revoked.
     pub(crate) async fn is_empty(&self, snapshot: &impl Snapshot) -> Result<bool, OpError> {
+        let numbered = layout::authority(self.objects.vault, self.incarnation);
+        Ok(snapshot.scan(&self.rows_of(Table::Issued), None, 1).await?.is_empty()
+            && snapshot.get(&numbered).await?.is_none())
+    }
+
+    fn rows_of(&self, table: Table) -> Vec<u8> {
+        layout::incarnation(self.objects.vault, Kind::Certificate, table, self.incarnation)
+    }
+
+    /// The row by which an entry is found when it has ended.
+    fn end(&self, serial: &Serial, not_after: Timestamp) -> Vec<u8> {
         let (vault, incarnation) = (self.objects.vault, self.incarnation);
-        let prefix = layout::incarnation(vault, Kind::Certificate, Table::Issued, incarnation);
-        Ok(snapshot.scan(&prefix, None, 1).await?.is_empty())
+        let authority = Subject { vault, kind: Kind::Certificate, incarnation };
+        layout::end(not_after.plus_seconds(AFTER_END), &authority, serial.bytes())
     }
 
     /// Enters a certificate; its serial number must be new.
@@ -147,7 +166,8 @@ impl<'a> Ledger<'a> {
         let key = layout::issued(self.objects.vault, self.incarnation, serial.bytes());
         let part = Part::Issued(self.incarnation, *serial.bytes());
         let sealed = self.objects.seal(self.folded, part, issued)?;
-        Ok(txn.require(key.clone(), Condition::Absent).put(key, sealed))
+        let end = self.end(serial, issued.not_after);
+        Ok(txn.require(key.clone(), Condition::Absent).put(key, sealed).put(end, Bytes::new()))
     }
 
     /// Whether, and how, what was issued under a serial number was revoked.
@@ -161,12 +181,40 @@ impl<'a> Ledger<'a> {
         self.open_revocation(serial, &row.value).map(Some)
     }
 
-    pub(crate) fn open_revocation(
-        &self,
-        serial: &Serial,
-        sealed: &[u8],
-    ) -> Result<Revocation, OpError> {
+    fn open_revocation(&self, serial: &Serial, sealed: &[u8]) -> Result<Revocation, OpError> {
         self.objects.open(self.folded, Part::Revoked(self.incarnation, *serial.bytes()), sealed)
+    }
+
+    /// Requires that what was issued under a serial number is not revoked.
+    pub(crate) fn require_not_revoked(&self, txn: Txn, serial: &Serial) -> Txn {
+        let key = layout::revoked(self.objects.vault, self.incarnation, serial.bytes());
+        txn.require(key, Condition::Absent)
+    }
+
+    /// What is revoked and has not ended more than a day ago, in all versions of the authority.
+    pub(crate) async fn revocations(
+        &self,
+        snapshot: &impl Snapshot,
+        now: Timestamp,
+    ) -> Result<Vec<(Serial, Revocation)>, OpError> {
+        let prefix = self.rows_of(Table::Revoked);
+        let mut revocations = Vec::new();
+        let mut after: Option<Bytes> = None;
+        loop {
+            let rows = snapshot.scan(&prefix, after.as_deref(), ROWS).await?;
+            let Some((last, _)) = rows.last() else { return Ok(revocations) };
+            after = Some(last.clone());
+            for (key, row) in &rows {
+                let serial = key.get(prefix.len()..).and_then(Serial::new);
+                let serial =
+                    serial.ok_or_else(|| OpError::Internal("a revocation's key".into()))?;
+                let revocation = self.open_revocation(&serial, &row.value)?;
+                if revocation.not_after.plus_seconds(AFTER_END) >= now {
+                    revocations.push((serial, revocation));
+                }
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Enters a revocation, and counts it.
@@ -181,16 +229,28 @@ impl<'a> Ledger<'a> {
         let numbered = Numbered { revocations: numbered.revocations.saturating_add(1) };
         let condition = at.map_or(Condition::Absent, Condition::AtRevision);
         let authority = layout::authority(self.objects.vault, self.incarnation);
-        let counted =
-            self.objects.seal(self.folded, Part::Authority(self.incarnation), &numbered)?;
+        let txn = self.put_numbered(txn.require(authority, condition), &numbered)?;
+        self.put_revocation(self.require_not_revoked(txn, serial), serial, revocation)
+    }
+
+    /// Puts what the authority has numbered.
+    pub(super) fn put_numbered(&self, txn: Txn, numbered: &Numbered) -> Result<Txn, OpError> {
+        let key = layout::authority(self.objects.vault, self.incarnation);
+        let part = Part::Authority(self.incarnation);
+        Ok(txn.put(key, self.objects.seal(self.folded, part, numbered)?))
+    }
+
+    /// Puts a revocation, which goes when its certificate has ended.
+    pub(super) fn put_revocation(
+        &self,
+        txn: Txn,
+        serial: &Serial,
+        revocation: &Revocation,
+    ) -> Result<Txn, OpError> {
         let key = layout::revoked(self.objects.vault, self.incarnation, serial.bytes());
         let part = Part::Revoked(self.incarnation, *serial.bytes());
         let sealed = self.objects.seal(self.folded, part, revocation)?;
-        Ok(txn
-            .require(authority.clone(), condition)
-            .put(authority, counted)
-            .require(key.clone(), Condition::Absent)
-            .put(key, sealed))
+        Ok(txn.put(key, sealed).put(self.end(serial, revocation.not_after), Bytes::new()))
     }
 
     /// What the authority has numbered, and the revision of that; `None` if nothing yet.

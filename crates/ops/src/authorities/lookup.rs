@@ -6,6 +6,7 @@ use minicbor::bytes::ByteVec;
 use strongroom_crypto::provider::Placement;
 use strongroom_model::{
     CertificateListing, Curve, Head, ObjectName, PublicKey, SignatureAlgorithm, VaultId, Version,
+    VersionRecord,
 };
 use strongroom_pki::ocsp::IssuerHashes;
 use strongroom_pki::{AuthorityCertificate, PkiError, facts};
@@ -96,7 +97,7 @@ impl<S: Store> Ops<S> {
         let chain: Vec<ByteVec> = minicbor::decode(body.expose())
             .map_err(|_| OpError::Internal("a certificate's chain does not decode".into()))?;
         let chain = chain.into_iter().map(Vec::from).collect();
-        let authority = open(head, version, chain)?.map(Arc::new);
+        let authority = open(head, &record, chain)?.map(Arc::new);
         let opened = Opened { digest: record.body_digest, authority: authority.clone() };
         self.authorities.opened.insert(key, opened);
         Ok(authority)
@@ -145,7 +146,7 @@ impl<S: Store> Ops<S> {
 
 fn open(
     head: &Head<CertificateListing>,
-    version: Version,
+    record: &VersionRecord<CertificateListing>,
     mut chain: Vec<Vec<u8>>,
 ) -> Result<Option<Authority>, OpError> {
     let Some(certificate) = chain.first().cloned() else { return Ok(None) };
@@ -163,8 +164,16 @@ fn open(
         chain.pop();
     }
     let hashes = IssuerHashes::of(&certificate).map_err(damaged)?;
-    let (name, incarnation) = (head.name.clone(), head.incarnation);
-    Ok(Some(Authority { name, incarnation, version, certificate, chain, facts: said, hashes }))
+    Ok(Some(Authority {
+        name: head.name.clone(),
+        incarnation: head.incarnation,
+        version: record.version,
+        issued_by: record.listing.authority.clone(),
+        certificate,
+        chain,
+        facts: said,
+        hashes,
+    }))
 }
 
 /// How a key signs certificates, which says where that is done.

@@ -12,9 +12,11 @@
 mod certify;
 mod crl;
 mod ledger;
+mod ledger_backup;
 mod lookup;
 mod ocsp;
 mod profile;
+mod prune;
 mod publication;
 mod revocation;
 
@@ -28,6 +30,7 @@ use strongroom_pki::ocsp::IssuerHashes;
 
 pub(crate) use certify::{Certification, Certified};
 pub(crate) use ledger::{Issued, IssuedTo, Ledger, Revocation, Serial};
+pub(crate) use ledger_backup::LedgerBackup;
 pub use ocsp::MAX_OCSP_BYTES;
 pub use publication::{CertificateWork, Publication};
 pub use revocation::{RevokeCertificate, RevokeIssuedCertificate, Revoked};
@@ -43,6 +46,8 @@ pub(crate) struct Authority {
     pub(crate) incarnation: IncarnationId,
     /// The version.
     pub(crate) version: Version,
+    /// The authority of the vault that issued the certificate.
+    pub(crate) issued_by: Option<ObjectName>,
     /// The certificate itself (DER).
     pub(crate) certificate: Vec<u8>,
     /// What follows a certificate that it issues: itself and those above it, without the root.

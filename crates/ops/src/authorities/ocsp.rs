@@ -53,7 +53,7 @@ const MAX_IDS: usize = 16;
 /// What a status rests on: the rows of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Grounds {
-    issued: Revision,
+    issued: Option<Revision>,
     revoked: Option<Revision>,
 }
 
@@ -238,12 +238,18 @@ impl<S: Store> Ops<S> {
     ) -> Result<Option<(Arc<Authority>, Status)>, OpError> {
         let Desk { place, ledger, head, .. } = desk;
         let Some(serial) = Serial::new(&id.serial) else { return Ok(None) };
-        let Some(issued) = ledger.issued(place.snapshot, &serial).await? else { return Ok(None) };
-        let authority = self.authority(*place, head, issued.authority).await?;
+        let revoked = ledger.revocation(place.snapshot, &serial).await?;
+        // A restored authority knows what was revoked, but not what was issued.
+        let version = match &revoked {
+            Some(revoked) => Some(revoked.authority),
+            None => ledger.issued(place.snapshot, &serial).await?.map(|issued| issued.authority),
+        };
+        let Some(version) = version else { return Ok(None) };
+        let authority = self.authority(*place, head, version).await?;
         let Some(authority) = authority.filter(|authority| authority.hashes.names(id)) else {
             return Ok(None);
         };
-        let status = match ledger.revocation(place.snapshot, &serial).await? {
+        let status = match revoked {
             Some(revoked) => Status::Revoked { at: revoked.at, reason: reason(revoked.reason) },
             None => Status::Good,
         };
@@ -266,15 +272,18 @@ impl<S: Store> Ops<S> {
 }
 
 impl<S: Store> Desk<'_, S> {
-    /// The revisions of the rows that tell a certificate's status; `None` if it was never issued.
+    /// The revisions of the rows that tell a certificate's status; `None` if it is unknown.
     async fn grounds(&self, id: &CertId) -> Result<Option<Grounds>, OpError> {
         let Some(serial) = Serial::new(&id.serial) else { return Ok(None) };
         let (vault, incarnation) = (self.ledger.objects.vault, self.ledger.incarnation);
         let snapshot = self.place.snapshot;
         let issued = snapshot.get(&layout::issued(vault, incarnation, serial.bytes())).await?;
-        let Some(issued) = issued else { return Ok(None) };
         let revoked = snapshot.get(&layout::revoked(vault, incarnation, serial.bytes())).await?;
-        Ok(Some(Grounds { issued: issued.revision, revoked: revoked.map(|row| row.revision) }))
+        if issued.is_none() && revoked.is_none() {
+            return Ok(None);
+        }
+        let (issued, revoked) = (issued.map(|row| row.revision), revoked.map(|row| row.revision));
+        Ok(Some(Grounds { issued, revoked }))
     }
 }
 

@@ -1,23 +1,21 @@
 //! Taking back what an authority issued.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use strongroom_authz::{Admitted, Authorized};
 use strongroom_crypto::digest;
 use strongroom_model::certificates::RevocationReason;
 use strongroom_model::{CertificateListing, Head, Kind, ObjectName, Timestamp, Version};
-use strongroom_pki::{crl, facts};
+use strongroom_pki::{MAX_CHAIN, crl, facts};
 use strongroom_store::{Store, Txn};
 
+use super::Authority;
 use super::ledger::{Issued, IssuedTo, Ledger, Revocation, Serial};
 use super::lookup::Place;
 use crate::decide::Moment;
 use crate::objects::{Certificates, Objects};
 use crate::request::{about_object, about_vault};
 use crate::{Call, OpError, Ops, issuers};
-
-/// The most issuers of a vault whose ledgers are searched.
-const MAX_SEARCHED: usize = 1_000;
 
 /// Revokes a version of a certificate that an authority of the vault issued.
 pub struct RevokeCertificate {
@@ -146,8 +144,9 @@ impl<S: Store> Ops<S> {
         self.in_ledger(place, &authority, serial).await?.ok_or_else(unknown)
     }
 
-    /// The ledger's row of a certificate's version. Its policy may name another issuer by now, so
-    /// all authorities that the vault's issuers name are asked.
+    /// The ledger's row of a certificate's version. Of one that was merged, or came over ACME, it
+    /// is
+    /// not known who issued it: all authorities that the vault's issuers name are asked.
     async fn issued_version(
         &self,
         place: Place<'_, S>,
@@ -166,16 +165,50 @@ impl<S: Store> Ops<S> {
         let leaf = chain.first().ok_or_else(not_issued)?;
         let serial = Serial::new(&facts(leaf)?.serial).ok_or_else(not_issued)?;
         let digest = digest::sha256(leaf);
-        let issuers = issuers::first(objects, snapshot, MAX_SEARCHED).await?;
-        let names = issuers.iter().filter_map(issuers::authority_of);
-        for folded in names.map(|name| name.folded()).collect::<BTreeSet<_>>() {
-            let authority = ObjectName::parse(&folded)?;
+        let authorities = match record.listing.authority {
+            Some(authority) => vec![authority],
+            None => issuers::authorities(objects, snapshot).await?,
+        };
+        for authority in authorities {
             let target = self.in_ledger(place, &authority, serial).await?;
             if let Some(target) = target.filter(|target| target.issued.digest == digest) {
                 return Ok(target);
             }
         }
         Err(not_issued())
+    }
+
+    /// Refuses an authority that is revoked, or one below one that is, as far as authorities of the
+    /// vault issued them; and requires that none of them will be.
+    pub(super) async fn require_standing(
+        &self,
+        place: Place<'_, S>,
+        mut txn: Txn,
+        authority: &Arc<Authority>,
+    ) -> Result<Txn, OpError> {
+        let mut below = Arc::clone(authority);
+        for _ in 0..MAX_CHAIN {
+            let Some(above) = &below.issued_by else { break };
+            let Some(serial) = Serial::new(&below.facts.serial) else { break };
+            // Of an authority that was purged, nothing is known any more.
+            let Some(target) = self.in_ledger(place, above, serial).await? else { break };
+            if target.issued.digest != digest::sha256(&below.certificate) {
+                break;
+            }
+            let folded = target.head.name.folded();
+            let ledger = Ledger::of(place.objects, &folded, &target.head);
+            if ledger.revocation(place.snapshot, &serial).await?.is_some() {
+                return Err(OpError::Invalid(format!(
+                    "The authority's certificate '{}' is revoked.",
+                    below.name
+                )));
+            }
+            txn = ledger.require_not_revoked(txn, &serial);
+            let above = self.authority(place, &target.head, target.issued.authority).await?;
+            let Some(above) = above else { break };
+            below = above;
+        }
+        Ok(txn)
     }
 
     async fn in_ledger(

@@ -1,4 +1,5 @@
-//! Backup and restore of a certificate: with all its versions, its policy, its key and its secret.
+//! Backup and restore of a certificate: with all its versions, its policy, its key and its secret;
+//! and what it revoked, if it is an authority.
 
 use minicbor::{Decode, Encode};
 use strongroom_authz::Admitted;
@@ -9,7 +10,10 @@ use strongroom_store::{Condition, Snapshot, Store, Txn, layout};
 use super::CertificateView;
 use super::schedule::{self, Schedule};
 use super::standing;
-use crate::backup::{Backup, BackupCertificate, RestoreCertificate, check_free, read_versions};
+use crate::authorities::{Ledger, LedgerBackup};
+use crate::backup::{
+    Backup, BackupCertificate, RestoreCertificate, check_free, committed, read_versions,
+};
 use crate::objects::{Certificates, Keys, ObjectKind, Objects, Secrets};
 use crate::{Call, OpError, Ops};
 
@@ -24,6 +28,9 @@ struct CertificateBackup {
     secret: Backup<SecretListing>,
     #[n(3)]
     policy: CertificatePolicy,
+    /// What it revoked, if it is an authority.
+    #[n(4)]
+    ledger: Option<LedgerBackup>,
 }
 
 impl<S: Store> Ops<S> {
@@ -48,11 +55,15 @@ impl<S: Store> Ops<S> {
                 "The certificate {name} has no version yet that could be backed up."
             )));
         }
+        let (folded, now) = (name.folded(), self.clock.now());
+        let ledger = Ledger::of(&objects, &folded, &head);
+        let ledger = LedgerBackup::read(&ledger, &snapshot, now).await?;
         let backup = CertificateBackup {
             certificate: read_versions(&objects, &snapshot, head).await?,
             key: read_companion::<Keys>(&objects, &snapshot, name).await?,
             secret: read_companion::<Secrets>(&objects, &snapshot, name).await?,
             policy: found.schedule.0.policy,
+            ledger,
         };
         self.seal_backup(authorized.vault().subscription, Kind::Certificate, &backup).await
     }
@@ -71,12 +82,19 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Certificates>(&authorized).await?;
         let backup: CertificateBackup =
             self.open_backup(subscription, Kind::Certificate, &request.blob).await?;
-        let CertificateBackup { certificate, key, secret, policy } = backup;
+        let CertificateBackup { certificate, key, secret, policy, ledger } = backup;
         let name = certificate.name.clone();
         call.set_property("restoredName", name.to_string());
         check_all_free(&objects, &self.snapshot().await?, &name).await?;
         let (keys, secrets) = (objects.of::<Keys>(), objects.of::<Secrets>());
         let certificate = self.write_restored(&objects, &certificate, call).await?;
+        if let Some(revoked) = &ledger {
+            let folded = name.folded();
+            let ledger = Ledger::of(&objects, &folded, &certificate.head);
+            for txn in revoked.txns(&ledger, &certificate.txn())? {
+                committed(self.store.commit(txn).await?)?;
+            }
+        }
         let key = self.write_restored(&keys, &key, call).await?;
         let secret = self.write_restored(&secrets, &secret, call).await?;
         let mut deciding = self.deciding(&authorized, &name).await;

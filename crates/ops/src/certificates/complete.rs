@@ -10,7 +10,8 @@ use strongroom_model::certificates::{
 };
 use strongroom_model::secrets::MAX_VALUE_BYTES;
 use strongroom_model::{
-    Attributes, Head, KeyListing, ObjectName, RequestId, SecretListing, Tags, Timestamp, Version,
+    Attributes, Head, KeyListing, KeyOperation, ObjectName, RequestId, SecretListing, Tags,
+    Timestamp, Version,
 };
 use strongroom_pki::{CertificateFacts, pem, pfx};
 use strongroom_seal::plaintext;
@@ -66,7 +67,7 @@ impl Complete {
         let key = KeyListing {
             key_type: completion.policy.key.key_type,
             public: completion.key.public.clone(),
-            key_ops: completion.policy.key.key_type.default_operations().to_vec(),
+            key_ops: key_ops(completion, facts.is_ca),
             exportable: false,
             release_policy: None,
             managed: Some(true),
@@ -105,6 +106,8 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) tags: Option<Tags>,
     /// Whether the secret keeps the chain in the order in which it came.
     pub(crate) preserve_order: bool,
+    /// The authority of the vault that issued it.
+    pub(crate) authority: Option<ObjectName>,
     /// The policy from now on.
     pub(crate) policy: CertificatePolicy,
     /// The operation that made it; `None` for an imported version, which forgets the last one.
@@ -132,6 +135,7 @@ pub(crate) fn put(
         listing: CertificateListing {
             thumbprint: Some(complete.facts.thumbprint),
             preserve_order: new.preserve_order,
+            authority: new.authority.clone(),
         },
     };
     let (found, version) = (certificate.map(|certificate| &certificate.found), new.version);
@@ -160,6 +164,17 @@ pub(crate) fn put(
         None => txn,
     };
     Ok((txn, head))
+}
+
+/// What clients may use a version's key for. The key of an authority that was made here signs what
+/// the authority certifies: whoever could have it sign anything would certify past the issuer's
+/// profile and the ledger.
+fn key_ops(completion: &Completion<'_>, is_authority: bool) -> Vec<KeyOperation> {
+    match &completion.key.key_ops {
+        Some(kept) => kept.clone(),
+        None if is_authority => Vec::new(),
+        None => completion.policy.key.key_type.default_operations().to_vec(),
+    }
 }
 
 /// A certificate's chain as a version's body.

@@ -91,7 +91,7 @@ impl<S: Store> Ops<S> {
         self.check_new(policy.key.key_type, &NewKey::default())?;
         let provider = provider_of(&objects, &snapshot, &policy).await?;
         self.charge_creation(&authorized, policy.key.key_type)?;
-        let kept = before.kept_key(&objects, &snapshot, &policy.key).await?;
+        let kept = before.kept_key(&objects, &snapshot, &policy).await?;
         let (vault, principal) = (objects.vault, Some(authorized.caller().object_id));
         let maker = Maker { vault, principal, now };
         let requested = Box::pin(self.request(maker, &policy, provider, kept)).await?;
@@ -145,9 +145,10 @@ impl<S: Store> Ops<S> {
         let Beginning { certificate, replaced, .. } = *beginning;
         let asked = Asked { name, pending, certificate, replaced, maker };
         let (txn, step, pending) = match self.ask(vault, objects, snapshot, txn, &asked).await? {
-            Answer::Issued(txn, chain) => {
+            Answer::Issued(txn, chain, authority) => {
                 let complete = self.complete(maker, pending, &chain, &chain).await?;
                 let new = new_of(pending, standing, request, maker.now);
+                let new = NewVersion { authority, ..new };
                 let (txn, head) = complete::put(objects, txn, name, standing, &complete, &new)?;
                 let mut operation = pending.operation.clone();
                 operation.status = OperationStatus::Completed;
@@ -213,6 +214,7 @@ pub(super) fn new_of<'a>(
         enabled: pending.enabled,
         tags: pending.tags.clone(),
         preserve_order: pending.preserve_order,
+        authority: None,
         policy,
         operation: Some(pending),
         request,
@@ -327,7 +329,11 @@ fn without_version(pending: &Pending, now: Timestamp) -> Draft<CertificateListin
     Draft {
         attributes: Attributes::new(&change, now),
         tags: pending.tags.clone(),
-        listing: CertificateListing { thumbprint: None, preserve_order: pending.preserve_order },
+        listing: CertificateListing {
+            thumbprint: None,
+            preserve_order: pending.preserve_order,
+            authority: None,
+        },
     }
 }
 

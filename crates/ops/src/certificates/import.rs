@@ -75,7 +75,7 @@ impl<S: Store> Ops<S> {
         let preserve_order = request.preserve_order.unwrap_or(false);
         let complete = Complete::new(&Completion {
             policy: &policy,
-            key: &PendingKey::new(&imported.material),
+            key: &PendingKey::kept(&imported.material, policy.key.key_type.default_operations()),
             chain: &imported.chain,
             shown: if preserve_order { &imported.sent } else { &imported.chain },
             hsm_platform: self.work.provider.hsm_platform,
@@ -91,6 +91,7 @@ impl<S: Store> Ops<S> {
                 enabled: request.attributes.enabled.unwrap_or(true),
                 tags: request.tags.clone(),
                 preserve_order,
+                authority: None,
                 policy: since(&standing, policy.clone()),
                 operation: None,
                 request: call.id(),

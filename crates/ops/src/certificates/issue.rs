@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::provider::KeyMaterial;
 use strongroom_model::certificates::{
     CertificatePolicy, IssuerProvider, OperationError, OperationStatus,
 };
@@ -46,8 +45,9 @@ pub(super) struct Maker {
 
 /// What an issuer answers.
 pub(super) enum Answer {
-    /// The certificate and those above it, leaf first, and the transaction that issues it.
-    Issued(Txn, Vec<Vec<u8>>),
+    /// The certificate and those above it, leaf first, and the transaction that issues it; and
+    /// the authority of the vault that did.
+    Issued(Txn, Vec<Vec<u8>>, Option<ObjectName>),
     /// It takes a while; the certificate is merged one day, or comes in steps.
     Waits(Txn, Option<Order>),
     /// No.
@@ -79,16 +79,17 @@ impl<S: Store> Ops<S> {
         maker: Maker,
         policy: &CertificatePolicy,
         provider: Option<IssuerProvider>,
-        kept: Option<KeyMaterial>,
+        kept: Option<PendingKey>,
     ) -> Result<Requested, OpError> {
         let Maker { vault, principal, now } = maker;
         let spec = policy.key.spec;
-        let material = match kept {
+        let key = match kept {
             Some(kept) => kept,
             None => {
                 let owner = principal.unwrap_or(PrincipalId::from_bytes([0; 16]));
                 let charge = Charge { vault, principal: owner };
-                self.work.generators.generate(charge, &self.work.provider, spec).await?
+                let generators = &self.work.generators;
+                PendingKey::new(&generators.generate(charge, &self.work.provider, spec).await?)
             }
         };
         let keys = Arc::clone(&self.work.provider.keys);
@@ -98,8 +99,8 @@ impl<S: Store> Ops<S> {
         };
         let signs_itself = policy.issuer.is_self();
         let job = move || {
-            let key = keys.open(&material.public, &material.private)?;
-            let csr = certificate_request(&x509, &*key)?;
+            let private = keys.open(&key.public, &key.private())?;
+            let csr = certificate_request(&x509, &*private)?;
             if csr.len() > MAX_REQUEST_BYTES {
                 return Err(OpError::Invalid(format!(
                     "The certificate would say too much: its signing request is beyond the \
@@ -108,10 +109,10 @@ impl<S: Store> Ops<S> {
             }
             let validity = Validity::months(now, x509.validity_months);
             let certificate = match signs_itself {
-                true => Some(self_signed(&x509, &*key, validity?)?),
+                true => Some(self_signed(&x509, &*private, validity?)?),
                 false => None,
             };
-            Ok(Requested { key: PendingKey::new(&material), csr, certificate })
+            Ok(Requested { key, csr, certificate })
         };
         match spec {
             KeySpec::Ec(Curve::P256 | Curve::P256K) if principal.is_some() => job(),
@@ -133,7 +134,7 @@ impl<S: Store> Ops<S> {
     ) -> Result<Answer, OpError> {
         let policy = &asked.pending.policy;
         if let Some(certificate) = asked.certificate {
-            return Ok(Answer::Issued(txn, vec![certificate.to_vec()]));
+            return Ok(Answer::Issued(txn, vec![certificate.to_vec()], None));
         }
         if policy.issuer.is_unknown() {
             return Ok(Answer::Waits(txn, None));
@@ -149,7 +150,7 @@ impl<S: Store> Ops<S> {
                 if !issuer.enabled {
                     return Ok(Answer::Failed(txn, disabled(&issuer.name)));
                 }
-                Ok(match self.check_order(issuer, &policy.x509) {
+                Ok(match self.check_order(objects.vault, issuer, &policy.x509) {
                     Ok(()) => Answer::Waits(txn, Some(Order::new(asked.replaced))),
                     Err(error) => Answer::Failed(txn, error),
                 })
@@ -170,16 +171,20 @@ impl<S: Store> Ops<S> {
             return Err(OpError::Internal("an operation without a key".into()));
         };
         let version: Version = asked.pending.operation.version;
+        let x509 = &asked.pending.policy.x509;
         let wanted = Certification {
             issuer,
-            x509: &asked.pending.policy.x509,
+            x509,
+            validity: Validity::months(asked.maker.now, x509.validity_months)?,
             public: &key.public,
             to: IssuedTo::Version(asked.name.clone(), version),
             principal: asked.maker.principal,
             now: asked.maker.now,
         };
         match Box::pin(self.certify(vault, snapshot, txn.clone(), &wanted)).await {
-            Ok(certified) => Ok(Answer::Issued(certified.txn, certified.chain)),
+            Ok(certified) => {
+                Ok(Answer::Issued(certified.txn, certified.chain, Some(certified.authority)))
+            }
             Err(OpError::Invalid(message)) => {
                 Ok(Answer::Failed(txn, OperationError { code: "BadParameter".into(), message }))
             }

@@ -11,7 +11,7 @@ mod issue;
 mod merge;
 mod notice;
 mod operation;
-mod pending;
+pub(crate) mod pending;
 mod policy;
 mod read;
 pub(crate) mod renewal;

@@ -5,9 +5,9 @@ use minicbor::{Decode, Encode};
 use strongroom_crypto::SecretBytes;
 use strongroom_crypto::provider::KeyMaterial;
 use strongroom_model::certificates::{
-    CertificateListing, CertificateOperation, CertificatePolicy, OperationStatus,
+    CertificateListing, CertificateOperation, CertificatePolicy, OperationError, OperationStatus,
 };
-use strongroom_model::{Head, IncarnationId, ObjectName, PublicKey, Tags};
+use strongroom_model::{Head, IncarnationId, KeyOperation, ObjectName, PublicKey, State, Tags};
 use strongroom_seal::Part;
 use strongroom_store::{Condition, Revision, Snapshot, Txn, layout};
 use zeroize::Zeroizing;
@@ -53,6 +53,10 @@ pub(crate) struct PendingKey {
     pub(crate) public: PublicKey,
     #[cbor(n(1), with = "private")]
     private: Zeroizing<Vec<u8>>,
+    /// What a key that was there before may be used for; `None` for one that was made for this
+    /// certificate.
+    #[n(2)]
+    pub(crate) key_ops: Option<Vec<KeyOperation>>,
 }
 
 impl PendingKey {
@@ -60,7 +64,13 @@ impl PendingKey {
         Self {
             public: material.public.clone(),
             private: Zeroizing::new(material.private.expose().to_vec()),
+            key_ops: None,
         }
+    }
+
+    /// A key that was there before, and goes on being used for what it was.
+    pub(crate) fn kept(material: &KeyMaterial, key_ops: &[KeyOperation]) -> Self {
+        Self { key_ops: Some(key_ops.to_vec()), ..Self::new(material) }
     }
 
     /// The private half as its provider keeps it.
@@ -73,6 +83,17 @@ impl Pending {
     /// Whether the version is still to come.
     pub(crate) fn is_in_progress(&self) -> bool {
         self.operation.status == OperationStatus::InProgress
+    }
+
+    /// The same, that a renewal has failed since.
+    pub(crate) fn failed_again(mut self, error: OperationError) -> Self {
+        self.operation.error = Some(error);
+        self
+    }
+
+    /// Whether it has failed, but a certificate for its request may still be merged.
+    pub(crate) fn is_mergeable(&self) -> bool {
+        self.operation.status == OperationStatus::Failed && self.key.is_some()
     }
 }
 
@@ -117,6 +138,27 @@ pub(crate) fn put(
 ) -> Result<Txn, OpError> {
     let sealed = objects.seal(&name.folded(), Part::Operation(incarnation), pending)?;
     Ok(txn.put(layout::operation(objects.vault, incarnation), sealed))
+}
+
+/// Gives up, with a certificate that is being deleted, what its issuer is still asked for. The row
+/// keeps the order's place, so that its answers can be taken back once this is so.
+pub(crate) async fn give_up(
+    objects: &Objects<Certificates>,
+    snapshot: &impl Snapshot,
+    txn: Txn,
+    head: &Head<CertificateListing>,
+) -> Result<Txn, OpError> {
+    let asked = |(p, _): &(Pending, Revision)| p.is_in_progress() && p.order.is_some();
+    let found = of(objects, snapshot, head).await?.filter(asked);
+    let Some((mut pending, revision)) = found.filter(|_| head.state != State::Active) else {
+        return Ok(txn);
+    };
+    pending.operation.status = OperationStatus::Cancelled;
+    pending.operation.status_details =
+        Some("The certificate was deleted before its issuer had answered.".into());
+    (pending.operation.error, pending.key) = (None, None);
+    let txn = require(objects, txn, head.incarnation, Some(revision));
+    put(objects, txn, (&head.name, head.incarnation), &pending)
 }
 
 /// How a private key lies in the row's plaintext, which is itself zeroized and only ever sealed.

@@ -138,7 +138,7 @@ impl<S: Store> Ops<S> {
         let name = &head.name;
         let standing = standing::settable(objects, snapshot, name).await?;
         let policy = due.certificate.schedule.0.policy.clone();
-        let kept = standing.kept_key(objects, snapshot, &policy.key).await?;
+        let kept = standing.kept_key(objects, snapshot, &policy).await?;
         let maker = Maker { vault: objects.vault, principal: None, now };
         let provider = provider_of(objects, snapshot, &policy).await?;
         let requested = Box::pin(self.request(maker, &policy, provider, kept)).await?;
@@ -197,11 +197,16 @@ impl<S: Store> Ops<S> {
         call.set_property("reason", error.message.clone());
         call.set_property("nextTry", next.0.to_string());
         let message = error.message.clone();
-        let pending = failed(&schedule.policy, error, due.now)?;
+        let before = due.certificate.pending.as_ref();
+        let pending = match before.filter(|(pending, _)| pending.is_mergeable()) {
+            // Its request may be certified by now: whoever merges that needs its key.
+            Some((kept, _)) => kept.clone().failed_again(error),
+            None => failed(&schedule.policy, error, due.now)?,
+        };
         let folded = head.name.folded();
         let txn = objects.require_active(due.txn(), &folded, Some(&due.certificate.found));
         let txn = schedule::put(objects, txn, head, schedule, Some(at))?;
-        let before = due.certificate.pending.as_ref().map(|(_, revision)| *revision);
+        let before = before.map(|(_, revision)| *revision);
         let txn = pending::require(objects, txn, head.incarnation, before);
         let txn = pending::put(objects, txn, (&head.name, head.incarnation), &pending)?;
         let outcome = self.commit_recorded(&mut call, objects.vault, 400, txn).await?;

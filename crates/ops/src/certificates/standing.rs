@@ -3,13 +3,14 @@
 
 use strongroom_crypto::SecretBytes;
 use strongroom_crypto::provider::KeyMaterial;
-use strongroom_model::certificates::{CertificateListing, KeyProperties, SecretFormat};
-use strongroom_model::{Kind, ObjectName};
-use strongroom_pki::{pem, pfx};
+use strongroom_model::certificates::{CertificateListing, CertificatePolicy, SecretFormat};
+use strongroom_model::{Head, Kind, ObjectName};
+use strongroom_pki::{facts, pem, pfx};
 use strongroom_store::{Revision, Snapshot};
 
 use super::companions::{self, Companions};
-use super::pending::{self, Pending};
+use super::complete;
+use super::pending::{self, Pending, PendingKey};
 use super::schedule::{self, Schedule, no_policy};
 use crate::OpError;
 use crate::objects::{Certificates, Found, Keys, Objects, Secrets};
@@ -93,16 +94,21 @@ impl Standing {
     }
 
     /// The current version's key, if the next version is to keep it and it is what is wanted. What
-    /// was made to stay here stays: no later policy makes the same key one that may leave.
+    /// was made to stay here stays: no later policy makes the same key one that may leave. Nor does
+    /// a key that signs whatever it is handed become an authority's, or the other way round.
     pub(crate) async fn kept_key(
         &self,
         objects: &Objects<Certificates>,
         snapshot: &impl Snapshot,
-        wanted: &KeyProperties,
-    ) -> Result<Option<KeyMaterial>, OpError> {
-        let Some(key) = self.companions.key.as_ref().filter(|_| wanted.reuse_key) else {
+        policy: &CertificatePolicy,
+    ) -> Result<Option<PendingKey>, OpError> {
+        let wanted = &policy.key;
+        let key = self.companions.key.as_ref().filter(|_| wanted.reuse_key);
+        let (Some(key), Some(certificate)) = (key, &self.certificate) else { return Ok(None) };
+        let head = &certificate.found.head;
+        if is_authority(objects, snapshot, head).await? != policy.x509.basic_constraints.ca {
             return Ok(None);
-        };
+        }
         let current = &key.head.current;
         if current.listing.public.spec() != wanted.spec {
             return Ok(None);
@@ -111,8 +117,10 @@ impl Standing {
             return Ok(None);
         }
         let private = objects.of::<Keys>().body(snapshot, &key.head, current).await?;
-        Ok(Some(KeyMaterial { public: current.listing.public.clone(), private }))
+        let material = KeyMaterial { public: current.listing.public.clone(), private };
+        Ok(Some(PendingKey::kept(&material, &current.listing.key_ops)))
     }
+
     /// Whether the current version's secret holds its private key.
     async fn has_left(
         &self,
@@ -131,4 +139,17 @@ impl Standing {
         };
         Ok(container.key.is_some())
     }
+}
+
+/// Whether the current version of a certificate is an authority.
+async fn is_authority(
+    objects: &Objects<Certificates>,
+    snapshot: &impl Snapshot,
+    head: &Head<CertificateListing>,
+) -> Result<bool, OpError> {
+    if head.current.listing.is_pending() {
+        return Ok(false);
+    }
+    let chain = complete::decode(objects.body(snapshot, head, &head.current).await?.expose())?;
+    Ok(facts(chain.first().map(Vec::as_slice).unwrap_or_default())?.is_ca)
 }

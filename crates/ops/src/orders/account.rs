@@ -5,30 +5,52 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 use strongroom_acme::AccountKey;
 use strongroom_crypto::SecretBytes;
-use strongroom_model::VaultId;
+use strongroom_model::{ObjectName, Timestamp, VaultId};
 use strongroom_seal::DataKeys;
 use strongroom_store::{Snapshot, Txn};
 use zeroize::Zeroizing;
 
 use crate::OpError;
-use crate::acme::{AcmeId, AcmeRow, Rows};
+use crate::acme::{AcmeId, AcmeRow, OfIssuer, Rows};
 
 /// An account at an authority: its URL there, and its private key.
 #[derive(Clone, Encode, Decode)]
-pub(super) struct AccountRow {
+pub(crate) struct AccountRow {
     #[n(0)]
     url: String,
     #[cbor(n(1), with = "private")]
     key: Zeroizing<Vec<u8>>,
+    /// Whose it is.
+    #[n(2)]
+    issuer: Option<String>,
+    #[n(3)]
+    made: Option<Timestamp>,
 }
 
 impl AcmeRow for AccountRow {
     const LETTER: u8 = b'c';
 }
 
+impl OfIssuer for AccountRow {
+    fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    fn made(&self) -> Timestamp {
+        self.made.unwrap_or(Timestamp(0))
+    }
+}
+
 impl AccountRow {
     pub(super) fn new(account: &AccountKey) -> Self {
-        Self { url: account.url.clone(), key: Zeroizing::new(account.key.expose().to_vec()) }
+        let key = Zeroizing::new(account.key.expose().to_vec());
+        Self { url: account.url.clone(), key, issuer: None, made: None }
+    }
+
+    /// The same, as an issuer's.
+    #[must_use]
+    pub(super) fn of(self, issuer: &ObjectName, made: Timestamp) -> Self {
+        Self { issuer: Some(issuer.folded()), made: Some(made), ..self }
     }
 
     pub(super) fn key(&self) -> AccountKey {

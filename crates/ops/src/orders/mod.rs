@@ -19,7 +19,7 @@ use strongroom_store::Store;
 
 use crate::acme::AcmeId;
 use crate::{OpError, Ops};
-use account::AccountRow;
+pub(crate) use account::AccountRow;
 pub(crate) use steps::Steps;
 use steps::{Looked, Outcome, Work};
 pub(crate) use words::not_integrated;
@@ -129,10 +129,11 @@ impl<S: Store> Ops<S> {
     /// What is to stand in the operation, which has failed then.
     pub(crate) fn check_order(
         &self,
+        vault: VaultId,
         issuer: &Issuer,
         x509: &X509Properties,
     ) -> Result<(), OperationError> {
-        let directory = self.directory_of(issuer)?;
+        let directory = self.directory_of(vault, issuer)?;
         let names = directory.identifiers(&with_named_domain(x509));
         names.map(|_| ()).map_err(|error| words::failed(directory, &error))
     }
@@ -166,9 +167,12 @@ impl<S: Store> Ops<S> {
         if self.orders.directories().is_none() {
             return Ok(Progress::Waiting);
         }
-        let directory = match self.directory_of(step.issuer) {
+        let directory = match self.directory_of(step.vault, step.issuer) {
             Ok(directory) => directory,
-            Err(error) => return Ok(Progress::Failed(error)),
+            Err(error) => {
+                self.abandon_order(operation, order);
+                return Ok(Progress::Failed(error));
+            }
         };
         let outcome = match self.orders.look(&operation.request_id) {
             Looked::Running => return Ok(Progress::Waiting),
@@ -181,6 +185,7 @@ impl<S: Store> Ops<S> {
         };
         Ok(match outcome {
             Ok(Outcome::Registered(account)) => {
+                let account = account.of(&step.issuer.name, step.now);
                 self.put_account(step.vault, account_id(step.issuer, directory), account).await?;
                 self.begin_step(step, directory).await?
             }
@@ -189,6 +194,10 @@ impl<S: Store> Ops<S> {
                 self.moved(step, Order { url: Some(url), directory, ..order.clone() }, None)
             }
             Ok(Outcome::Advanced(Step::Placed(answers))) => {
+                // An authority may ask for others than before; those are kept track of no more.
+                let mut gone = order.answers();
+                gone.retain(|answer| !answers.contains(answer));
+                self.orders.remove(directory.name(), gone);
                 let pair = |answer: Answer| (answer.name, answer.value);
                 let answers = answers.into_iter().map(pair).collect();
                 let details = Some("The answers to the authority's challenges are placed.");
@@ -217,7 +226,10 @@ impl<S: Store> Ops<S> {
     ) -> Result<Progress, OpError> {
         let identifiers = match directory.identifiers(&with_named_domain(step.x509)) {
             Ok(identifiers) => identifiers,
-            Err(error) => return Ok(Progress::Failed(words::failed(directory, &error))),
+            Err(error) => {
+                self.abandon_order(step.operation, step.order);
+                return Ok(Progress::Failed(words::failed(directory, &error)));
+            }
         };
         let id = account_id(step.issuer, directory);
         let account = self.account(step.vault, id).await?;
@@ -289,7 +301,7 @@ impl<S: Store> Ops<S> {
         issuer: &Issuer,
         certificate: &[u8],
     ) -> Option<RenewalWindow> {
-        let directory = self.directory_of(issuer).ok()?;
+        let directory = self.directory_of(vault, issuer).ok()?;
         let identifier = strongroom_pki::acme::renewal_identifier(certificate)?;
         let id = digest::sha256(certificate);
         if let Some(known) = self.orders.window(&id) {
@@ -301,11 +313,22 @@ impl<S: Store> Ops<S> {
         None
     }
 
-    fn directory_of(&self, issuer: &Issuer) -> Result<&AcmeDirectory, OperationError> {
+    /// The directory that an issuer of a vault names, if the operator opens it to that vault.
+    fn directory_of(
+        &self,
+        vault: VaultId,
+        issuer: &Issuer,
+    ) -> Result<&AcmeDirectory, OperationError> {
         let named = issuer.organization.id.as_deref().unwrap_or_default();
         let directories = self.orders.directories();
-        let found = directories.and_then(|directories| directories.find(named));
-        found.ok_or_else(|| words::no_directory(named, directories))
+        let known = self.directory.current();
+        let vault = known.vault_by_id(vault).map(|vault| &vault.resource.name);
+        let vault = vault.ok_or_else(words::no_vault)?;
+        match directories.and_then(|directories| directories.find(named)) {
+            Some(directory) if directory.is_open_to(vault) => Ok(directory),
+            Some(directory) => Err(words::not_open(directory, vault)),
+            None => Err(words::no_directory(named, directories, vault)),
+        }
     }
 
     async fn account(&self, vault: VaultId, id: AcmeId) -> Result<Option<AccountRow>, OpError> {

@@ -176,11 +176,28 @@ impl Steps {
         let steps = self.clone();
         tokio::spawn(async move {
             let outcome = work.run(steps.find(&directory)).await;
-            if let Some(running) = lock(&steps.operations).get_mut(&operation) {
-                running.state = State::Done(outcome);
-                running.changed = Instant::now();
+            if let Some(answers) = steps.done(operation, outcome) {
+                steps.remove(&directory, answers);
             }
         });
+    }
+
+    /// Keeps what came of a step. If its operation has ended meanwhile, nobody will: then these are
+    /// the answers to be taken away.
+    fn done(
+        &self,
+        operation: [u8; 16],
+        outcome: Result<Outcome, AcmeError>,
+    ) -> Option<Vec<Answer>> {
+        match (lock(&self.operations).get_mut(&operation), outcome) {
+            (Some(running), outcome) => {
+                running.state = State::Done(outcome);
+                running.changed = Instant::now();
+                None
+            }
+            (None, Ok(Outcome::Advanced(Step::Placed(answers)))) => Some(answers),
+            (None, _) => None,
+        }
     }
 
     /// What the order is now, once that is written: whoever still reads it as it was begins no
@@ -359,6 +376,17 @@ mod tests {
         }
         steps.begin(operation(64), None, "one".into(), register());
         assert!(outcome(&steps, operation(64)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_was_placed_for_an_operation_that_has_ended_is_taken_away() {
+        let steps = Steps::default();
+        let answers = vec![Answer { name: "_acme-challenge.a".into(), value: "v".into() }];
+        let placed = || Ok(Outcome::Advanced(Step::Placed(answers.clone())));
+        steps.begin(OPERATION, None, "none".into(), register());
+        assert_eq!(steps.done(OPERATION, placed()), None, "the operation's row will say so");
+        steps.forget(&OPERATION);
+        assert_eq!(steps.done(OPERATION, placed()), Some(answers));
     }
 
     #[tokio::test]

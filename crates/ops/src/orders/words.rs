@@ -1,6 +1,7 @@
 //! What is said to whoever waits for a certificate.
 
 use strongroom_acme::{AcmeDirectories, AcmeDirectory, AcmeError};
+use strongroom_model::VaultName;
 use strongroom_model::certificates::{IssuerProvider, OperationError};
 
 /// DigiCert's directory; the EAB keys come from CertCentral's page "ACME credentials".
@@ -34,14 +35,36 @@ pub(crate) fn not_integrated(provider: IssuerProvider) -> OperationError {
 }
 
 /// An issuer that names no directory of the configuration.
-pub(super) fn no_directory(named: &str, directories: Option<&AcmeDirectories>) -> OperationError {
-    let known: Vec<&str> = directories.iter().flat_map(|all| all.names()).collect();
+pub(super) fn no_directory(
+    named: &str,
+    directories: Option<&AcmeDirectories>,
+    vault: &VaultName,
+) -> OperationError {
+    let known: Vec<&str> = directories.iter().flat_map(|all| all.names_for(vault)).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     OperationError {
         code: "AcmeDirectoryNotFound".into(),
         message: format!(
             "The issuer's org_details.id names the ACME directory {named:?}, and the configuration \
-             of this service has none of that name. It has: {known}."
+             of this service has none of that name. This vault may use: {known}."
+        ),
+    }
+}
+
+/// An issuer of a vault that is being deleted.
+pub(super) fn no_vault() -> OperationError {
+    let message = "The vault is not there any more.".to_owned();
+    OperationError { code: "AcmeDirectoryNotAllowed".into(), message }
+}
+
+/// An issuer that names a directory that is not for its vault.
+pub(super) fn not_open(directory: &AcmeDirectory, vault: &VaultName) -> OperationError {
+    OperationError {
+        code: "AcmeDirectoryNotAllowed".into(),
+        message: format!(
+            "The ACME directory {} is not open to the vault {vault}: the operator names the vaults \
+             that may use it in the configuration (acme_directory.vaults).",
+            directory.name()
         ),
     }
 }

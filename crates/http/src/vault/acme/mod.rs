@@ -12,6 +12,7 @@ mod account;
 pub mod jws;
 mod nonce;
 mod order;
+mod places;
 mod reply;
 mod revoke;
 mod route;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use strongroom_authz::network;
 use strongroom_directory::{Directory, Vault};
 use strongroom_model::ObjectName;
 use strongroom_ops::{AcmeError, AcmeErrorKind as Kind, Call, OpError};
@@ -86,7 +88,10 @@ pub(crate) async fn respond<S: Store>(
     let vault = directory.vault(vault_name).cloned();
     let mut call = draft.into_call(vault.as_deref());
     let request_id = call.id();
-    let outcome = attempt(service, &directory, vault.as_ref(), &base, request, &mut call).await;
+    let open = vault.as_ref().filter(|vault| {
+        network::admit(&vault.firewall, connection.info.peer.ip(), None, &[]).is_ok()
+    });
+    let outcome = attempt(service, &directory, open, &base, request, &mut call).await;
     let mut reply = outcome.unwrap_or_else(|error| Reply::refusal(&error));
     if let Err(error) = record(service, call, &reply).await {
         tracing::error!(%error, "a request could not be audited, so it is not answered");
@@ -121,7 +126,8 @@ async fn attempt<S: Store>(
     if !service.ops.directory().is_following() {
         return Err(OpError::Unavailable("directory".into()).into());
     }
-    // A vault that is not there and an issuer that serves no ACME look alike.
+    // A vault that is not there or whose firewall does not let this client in, and an issuer that
+    // serves no ACME, look alike.
     let nothing = || AcmeError::refused(Kind::NotFound, "No ACME directory is served here.");
     let (issuer, resource) = route::parse(request.method(), request.uri().path())?;
     call.record_mut().operation = resource.audit_name().into();

@@ -23,6 +23,9 @@ use super::signed::Signed;
 /// Seconds after which an answer that is being looked at may be settled.
 const LOOK_AGAIN: u32 = 2;
 
+/// Seconds after which a vault that has too many answers looked at may have room for another one.
+const ROOM_AGAIN: u32 = 10;
+
 /// `POST new-order`
 pub(super) async fn create<S: Store>(
     visit: &Visit<'_, S>,
@@ -150,13 +153,18 @@ pub(super) async fn challenge<S: Store>(
         read(visit, signed, order).await?
     } else {
         let _: serde_json::Map<String, serde_json::Value> = signed.parse()?;
+        let Some(place) = visit.acme.place(visit.vault.resource.id) else {
+            let text = "Too many answers of this vault are being looked at.";
+            let refusal = AcmeError::refused(Kind::RateLimited, text);
+            return Ok(Reply::refusal(&refusal).retry_after(ROOM_AGAIN));
+        };
         let account = signed.account.id;
         let key = AccountKey::kept(signed.account.key.clone());
         let request = AnswerAcmeChallenge { account, order, authorization: at, challenge: kind };
         let request = signed.admit(request)?;
         let (order, task) = visit.service.ops.answer_acme_challenge(request, call).await?;
         if let Some(task) = task {
-            visit.acme.look_at(Arc::clone(&visit.service.ops), task, &key.thumbprint());
+            visit.acme.look_at(Arc::clone(&visit.service.ops), task, &key.thumbprint(), place);
         }
         order
     };

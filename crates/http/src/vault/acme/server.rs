@@ -4,22 +4,20 @@ use std::sync::Arc;
 
 use strongroom_acme::validate::{Failure, FailureKind, Validator};
 use strongroom_crypto::CryptoError;
+use strongroom_model::VaultId;
 use strongroom_ops::{
     AcmeChallenge, AcmeErrorKind as Kind, AcmeRefusal, Identifier, Ops, ValidationTask,
 };
 use strongroom_store::Store;
-use tokio::sync::Semaphore;
 
 use super::nonce::Nonces;
-
-/// Answers that are looked at, at once.
-const AT_ONCE: usize = 64;
+use super::places::{Place, Places};
 
 /// The ACME server of a node.
 pub(crate) struct AcmeServer {
     pub(super) nonces: Nonces,
     validator: Arc<Validator>,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl AcmeServer {
@@ -28,8 +26,13 @@ impl AcmeServer {
     /// # Errors
     /// [`CryptoError::Random`] when the system has no random numbers.
     pub(crate) fn new(validator: Validator) -> Result<Self, CryptoError> {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        Ok(Self { nonces: Nonces::new()?, validator: Arc::new(validator), places })
+        let (validator, places) = (Arc::new(validator), Places::new());
+        Ok(Self { nonces: Nonces::new()?, validator, places })
+    }
+
+    /// A place for an answer of a vault; `None` when too many of its answers are looked at.
+    pub(super) fn place(&self, vault: VaultId) -> Option<Place> {
+        self.places.take(vault)
     }
 
     /// Looks at the answer to a challenge, in a task of its own. If the process ends before that
@@ -39,11 +42,12 @@ impl AcmeServer {
         ops: Arc<Ops<S>>,
         task: ValidationTask,
         thumbprint: &str,
+        place: Place,
     ) {
         let expected = format!("{}.{thumbprint}", task.token);
-        let (validator, places) = (Arc::clone(&self.validator), Arc::clone(&self.places));
+        let validator = Arc::clone(&self.validator);
         tokio::spawn(async move {
-            let Ok(_place) = places.acquire().await else { return };
+            let Ok(_turn) = place.turn().await else { return };
             let found = validate(&validator, &task, &expected).await.map_err(refusal);
             if let Err(error) = ops.settle_acme_challenge(&task, found).await {
                 tracing::error!(%error, "the outcome of an ACME challenge could not be kept");

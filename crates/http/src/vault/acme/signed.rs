@@ -153,6 +153,7 @@ pub(crate) fn act_as<S: Store>(
             operation: Operation::CreateAcmeBinding,
             vault: Arc::clone(&visit.vault.resource),
             vault_scope: &visit.vault.scope,
+            policies: visit.vault.policies.as_ref(),
             object: None,
         },
         visit.directory,
