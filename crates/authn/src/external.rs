@@ -128,7 +128,8 @@ impl ExternalIssuers {
             REAL_SERVICES.iter().any(|real| real.eq_ignore_ascii_case(bare))
         };
         if found.iter().any(is_real) || !found.contains(&trusted.audience.as_str()) {
-            return Err(TokenFault::audience(&self.endpoints, &found.join(" ")));
+            let expected = self.endpoints.vault_resource();
+            return Err(TokenFault::audience(expected, &found.join(" ")));
         }
         Ok(())
     }

@@ -95,8 +95,8 @@ impl TokenFault {
         Self::UnknownKey { encoded_header: echo(encoded_header) }
     }
 
-    pub(crate) fn audience(endpoints: &Endpoints, found: &str) -> Self {
-        Self::Audience { expected: endpoints.vault_resource(), found: echo(found) }
+    pub(crate) fn audience(expected: String, found: &str) -> Self {
+        Self::Audience { expected, found: echo(found) }
     }
 
     pub(crate) fn issuer(endpoints: &Endpoints, tenant: TenantId, found: &str) -> Self {
@@ -123,7 +123,7 @@ mod tests {
             "AKV10000: Request is missing a Bearer or PoP token."
         );
         assert_eq!(
-            TokenFault::audience(&at, "https://graph.microsoft.com").to_string(),
+            TokenFault::audience(at.vault_resource(), "https://graph.microsoft.com").to_string(),
             "AKV10022: Invalid audience. Expected https://vault.localhost:8443, \
              found: https://graph.microsoft.com."
         );
@@ -143,7 +143,7 @@ mod tests {
     fn what_is_repeated_is_short_and_clean() {
         let found = format!("a\r\nb{}", "x".repeat(10_000));
         let TokenFault::Audience { found, .. } =
-            TokenFault::audience(&Endpoints::new("localhost", 443), &found)
+            TokenFault::audience("https://vault.localhost".into(), &found)
         else {
             panic!("another fault");
         };

@@ -13,10 +13,12 @@ mod external;
 mod fault;
 mod jws;
 mod own;
+mod resource;
 mod verify;
 
 pub use challenge::Challenge;
 pub use fault::TokenFault;
+pub use resource::Resource;
 pub use verify::{Authenticator, bearer_token};
 
 use strongroom_directory::Directory;

@@ -4,22 +4,23 @@ use strongroom_crypto::jws::{SignatureAlgorithm, VerifyingKey};
 use strongroom_directory::{Directory, TokenKey};
 use strongroom_model::{Caller, ClientId, Endpoints, IdentityType, TenantId, Timestamp};
 
-use crate::TokenFault;
 use crate::jws::Jws;
 use crate::verify::{Lifetime, Origin, Proof};
+use crate::{Resource, TokenFault};
 
 /// Whose tokens the directory's keys sign, and what for.
 pub(crate) struct OwnIssuer {
     endpoints: Endpoints,
     prefix: String,
-    audiences: [String; 2],
+    resource: Resource,
+    audiences: Vec<String>,
 }
 
 impl OwnIssuer {
-    pub(crate) fn new(endpoints: Endpoints) -> Self {
+    pub(crate) fn new(endpoints: Endpoints, resource: Resource) -> Self {
         let prefix = format!("{}/", endpoints.authority());
-        let audiences = [endpoints.vault_resource(), "https://vault.azure.net".to_owned()];
-        Self { endpoints, prefix, audiences }
+        let audiences = resource.audiences(&endpoints);
+        Self { endpoints, prefix, resource, audiences }
     }
 
     /// The tenant of an `iss` of ours; it must be the `iss` of that tenant to the letter.
@@ -67,7 +68,7 @@ impl OwnIssuer {
         if self.audiences.iter().any(|audience| audience == bare) {
             return Ok(());
         }
-        Err(TokenFault::audience(&self.endpoints, found))
+        Err(TokenFault::audience(self.resource.audience(&self.endpoints), found))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::claims::Claims;
 use crate::external::ExternalIssuers;
 use crate::jws::{Jws, MOST_BYTES};
 use crate::own::{self, OwnIssuer};
-use crate::{CurrentDirectory, TokenFault, external};
+use crate::{CurrentDirectory, Resource, TokenFault, external};
 
 /// How many verified tokens are remembered.
 const MOST_TOKENS: usize = 10_000;
@@ -123,9 +123,19 @@ pub struct Authenticator {
 impl Authenticator {
     /// An authenticator for the vaults at `endpoints`, with nothing remembered.
     pub fn new(directory: CurrentDirectory, endpoints: Endpoints, outgoing: OutgoingRules) -> Self {
+        Self::for_resource(Resource::Vault, directory, endpoints, outgoing)
+    }
+
+    /// An authenticator for one service at `endpoints`, with nothing remembered.
+    pub fn for_resource(
+        resource: Resource,
+        directory: CurrentDirectory,
+        endpoints: Endpoints,
+        outgoing: OutgoingRules,
+    ) -> Self {
         Self {
             directory,
-            own: OwnIssuer::new(endpoints.clone()),
+            own: OwnIssuer::new(endpoints.clone(), resource),
             external: ExternalIssuers::new(endpoints.clone(), outgoing),
             endpoints,
             verified: Cache::new(MOST_TOKENS),
@@ -146,19 +156,33 @@ impl Authenticator {
         now: Timestamp,
         vault_tenant: TenantId,
     ) -> Result<Arc<Caller>, TokenFault> {
+        let caller = self.identify(token, now, vault_tenant).await?;
+        if caller.tenant != vault_tenant {
+            return Err(TokenFault::issuer(&self.endpoints, vault_tenant, &caller.issuer));
+        }
+        Ok(caller)
+    }
+
+    /// The caller that a token speaks for, of whatever tenant of the installation: for services
+    /// whose hosts belong to no tenant. A refusal names `tenant` as the one expected.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn identify(
+        &self,
+        token: &str,
+        now: Timestamp,
+        tenant: TenantId,
+    ) -> Result<Arc<Caller>, TokenFault> {
         if token.len() > MOST_BYTES {
             return Err(TokenFault::Malformed);
         }
         let digest = sha256(token.as_bytes());
         let directory = (self.directory)();
-        let caller = match self.recall(&digest, &directory, now)? {
-            Some(caller) => caller,
-            None => Box::pin(self.verify(token, digest, &directory, now, vault_tenant)).await?,
-        };
-        if caller.tenant != vault_tenant {
-            return Err(TokenFault::issuer(&self.endpoints, vault_tenant, &caller.issuer));
+        match self.recall(&digest, &directory, now)? {
+            Some(caller) => Ok(caller),
+            None => Box::pin(self.verify(token, digest, &directory, now, tenant)).await,
         }
-        Ok(caller)
     }
 
     fn recall(

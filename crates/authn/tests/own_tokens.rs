@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use serde_json::{Value, json};
-use strongroom_authn::TokenFault;
+use strongroom_authn::{Resource, TokenFault};
 use strongroom_crypto::MacKey;
 use strongroom_directory::row::TokenKeyRow;
 use strongroom_directory::{Application, Tenant};
@@ -59,6 +59,31 @@ async fn the_audience_is_this_installations_vaults_or_real_vaults() {
     ] {
         let found = fault(&installation, &token(&claims_with("aud", other.clone()))).await;
         assert!(matches!(found, TokenFault::Audience { .. }), "{other}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_one_service_opens_no_other() {
+    let installation = Installation::new().await;
+    let audiences = [
+        (Resource::Vault, ["https://vault.localhost:8443", "https://vault.azure.net/"]),
+        (
+            Resource::Management,
+            ["https://management.localhost:8443", "https://management.core.windows.net/"],
+        ),
+        (Resource::Graph, ["https://graph.localhost:8443", "https://graph.microsoft.com"]),
+    ];
+    for (resource, _) in audiences {
+        let authenticator = installation.authenticator_for(resource);
+        for (meant, audiences) in audiences {
+            for audience in audiences {
+                let token = token(&claims_with("aud", json!(audience)));
+                let found = authenticator.authenticate(&token, NOW, TENANT).await;
+                assert_eq!(found.is_ok(), resource == meant, "{audience} at {resource:?}");
+                let known = authenticator.identify(&token, NOW, OTHER_TENANT).await;
+                assert_eq!(known.is_ok(), resource == meant, "{audience} at {resource:?}");
+            }
+        }
     }
 }
 

@@ -23,7 +23,7 @@
 //!         operation: Operation::GetSecret,
 //!         vault,
 //!         object: None,
-//!         assignment: id,
+//!         assignment: Some(id),
 //!         public_only: false,
 //!     }
 //! }
@@ -49,9 +49,12 @@
 use std::sync::Arc;
 
 use strongroom_model::{
-    Assignments, Caller, DataAction, ObjectName, Operation, RoleAssignmentId, Scope, VaultResource,
+    AccessPolicies, Assignments, Caller, DataAction, DenyAssignmentId, ObjectName, Operation,
+    RoleAssignmentId, Scope, VaultResource,
 };
 
+use crate::access_policy;
+use crate::actions::GrantedAction;
 use crate::rbac::{Decision, evaluate};
 
 /// What is asked: who wants to do what, where. All of it is known before the body is read.
@@ -65,6 +68,8 @@ pub struct Access<'a> {
     pub vault: Arc<VaultResource>,
     /// The vault's own scope, `vault.scope()`, which callers keep at hand.
     pub vault_scope: &'a Scope,
+    /// The vault's own access policies, `vault.policies_in_force()`, which callers keep at hand.
+    pub policies: Option<&'a AccessPolicies>,
     /// On which object; `None` for what concerns the whole vault.
     pub object: Option<ObjectName>,
 }
@@ -76,11 +81,53 @@ pub struct Authorized {
     operation: Operation,
     vault: Arc<VaultResource>,
     object: Option<ObjectName>,
-    assignment: RoleAssignmentId,
+    assignment: Option<RoleAssignmentId>,
     public_only: bool,
 }
 
+/// The rights of the control plane that let somebody do an operation on the objects of a vault:
+/// they are resources, too. A secret's value is not among what they give.
+fn actions_for(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::SetSecret | Operation::UpdateSecret => {
+            &["Microsoft.KeyVault/vaults/secrets/write"]
+        }
+        Operation::GetSecrets => &["Microsoft.KeyVault/vaults/secrets/read"],
+        // Whoever writes a secret is answered what is known of it.
+        Operation::GetSecretVersions => {
+            &["Microsoft.KeyVault/vaults/secrets/read", "Microsoft.KeyVault/vaults/secrets/write"]
+        }
+        Operation::CreateKey => &["Microsoft.KeyVault/vaults/keys/write"],
+        Operation::GetKey => {
+            &["Microsoft.KeyVault/vaults/keys/read", "Microsoft.KeyVault/vaults/keys/versions/read"]
+        }
+        Operation::GetKeys => &["Microsoft.KeyVault/vaults/keys/read"],
+        Operation::GetKeyVersions => &["Microsoft.KeyVault/vaults/keys/versions/read"],
+        _ => &[],
+    }
+}
+
 impl Authorized {
+    /// The proof for an operation on an object as a resource, by a right of the control plane.
+    /// `None` unless the right is one for the operation, the caller's own, and covers the object.
+    pub fn by_action(
+        granted: &GrantedAction,
+        caller: Arc<Caller>,
+        operation: Operation,
+        vault: Arc<VaultResource>,
+        object: Option<ObjectName>,
+    ) -> Option<Self> {
+        let resource = match &object {
+            Some(name) => vault.scope().object(operation.kind(), name.as_str()),
+            None => vault.scope(),
+        };
+        let sound = actions_for(operation).iter().any(|action| granted.covers(action, &resource))
+            && granted.by() == Some(caller.object_id)
+            && caller.tenant == vault.tenant;
+        let assignment = granted.assignment();
+        sound.then_some(Self { caller, operation, vault, object, assignment, public_only: false })
+    }
+
     /// The operation.
     pub fn operation(&self) -> Operation {
         self.operation
@@ -101,8 +148,8 @@ impl Authorized {
         self.object.as_ref()
     }
 
-    /// The role assignment that allows it.
-    pub fn assignment(&self) -> RoleAssignmentId {
+    /// The role assignment that allows it; `None` where the vault's access policies do.
+    pub fn assignment(&self) -> Option<RoleAssignmentId> {
         self.assignment
     }
 
@@ -136,6 +183,18 @@ pub enum Reason {
     /// Nobody gave the caller a role that allows it here.
     #[error("no role assignment allows it: assign a role that has this data action")]
     NoAssignment,
+    /// A deny assignment refuses it, whatever roles the caller holds.
+    #[error("the deny assignment {0} refuses it")]
+    DenyAssignment(DenyAssignmentId),
+    /// No access policy of the vault is about the caller.
+    #[error("no access policy of the vault is about the caller: set one")]
+    NoPolicy,
+    /// Access policies are about the caller, but only through an application.
+    #[error("the access policy is for a person who calls through its application")]
+    NotOnBehalf,
+    /// Access policies are about the caller, but give no such permission.
+    #[error("no access policy gives the caller this permission: set it")]
+    NoPermission,
     /// The caller's tenant is not the vault's.
     #[error("the caller belongs to another tenant than the vault: sign in to the vault's tenant")]
     OtherTenant,
@@ -167,31 +226,59 @@ impl Denied {
 /// Decides an access; the proof, or the refusal.
 ///
 /// # Errors
-/// [`Denied`] unless a role assignment allows it and caller and vault share the tenant.
-pub fn authorise(access: Access<'_>, assignments: &impl Assignments) -> Result<Authorized, Denied> {
-    let Access { caller, operation, vault, vault_scope, object } = access;
+/// [`Denied`] unless a role assignment allows it, or an access policy where the vault says that
+/// these decide; and always when caller and vault do not share the tenant.
+pub fn authorise(
+    access: Access<'_>,
+    assignments: &impl AsRef<Assignments>,
+) -> Result<Authorized, Denied> {
+    let Access { caller, operation, vault, vault_scope, policies, object } = access;
     debug_assert_eq!(vault.scope(), *vault_scope, "the scope of another vault");
-    let resource = match &object {
-        Some(name) => vault_scope.object(operation.kind(), name.as_str()),
-        None => vault_scope.clone(),
-    };
-    let denied = |caller, vault, resource, reason| {
+    let denied = |caller, vault, object: Option<ObjectName>, reason| {
+        let resource = match &object {
+            Some(name) => vault_scope.object(operation.kind(), name.as_str()),
+            None => vault_scope.clone(),
+        };
         Err(Denied { caller, operation, vault, resource, reason })
     };
     if caller.tenant != vault.tenant {
-        return denied(caller, vault, resource, Reason::OtherTenant);
+        return denied(caller, vault, object, Reason::OtherTenant);
     }
-    let decided = |action| match evaluate(&caller, action, &resource, assignments) {
-        Decision::Allowed(assignment) => Some(assignment),
-        Decision::Denied => None,
-    };
+    if !vault.properties.rbac {
+        let none = AccessPolicies::default();
+        let reason = match access_policy::evaluate(&caller, operation, policies.unwrap_or(&none)) {
+            access_policy::Decision::Allowed => {
+                let (assignment, public_only) = (None, false);
+                return Ok(Authorized {
+                    caller,
+                    operation,
+                    vault,
+                    object,
+                    assignment,
+                    public_only,
+                });
+            }
+            access_policy::Decision::NoPolicy => Reason::NoPolicy,
+            access_policy::Decision::NotOnBehalf => Reason::NotOnBehalf,
+            access_policy::Decision::NoPermission => Reason::NoPermission,
+        };
+        return denied(caller, vault, object, reason);
+    }
+    let place = object.as_ref().map(|name| (operation.kind(), name.as_str()));
+    let decided = |action| evaluate(&caller, action, vault_scope, place, assignments);
     let own = decided(operation.action());
-    let public_only = own.is_none();
-    match own.or_else(|| operation.public_action().and_then(decided)) {
-        Some(assignment) => {
+    let public = match own {
+        Decision::Denied => operation.public_action().map(decided),
+        Decision::Allowed(_) | Decision::Refused(_) => None,
+    };
+    let public_only = public.is_some();
+    match public.unwrap_or(own) {
+        Decision::Allowed(id) => {
+            let assignment = Some(id);
             Ok(Authorized { caller, operation, vault, object, assignment, public_only })
         }
-        None => denied(caller, vault, resource, Reason::NoAssignment),
+        Decision::Refused(id) => denied(caller, vault, object, Reason::DenyAssignment(id)),
+        Decision::Denied => denied(caller, vault, object, Reason::NoAssignment),
     }
 }
 

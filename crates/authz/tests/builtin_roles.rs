@@ -29,11 +29,12 @@ fn every_published_key_vault_role_is_built_in_letter_by_letter() {
             panic!("{} has several permissions", ours.name)
         };
         assert_eq!(ours.name, role["roleName"]);
-        assert_eq!(ours.actions, strings(&permission["actions"]));
-        assert_eq!(ours.not_actions, strings(&permission["notActions"]));
-        assert_eq!(ours.data_actions, strings(&permission["dataActions"]));
-        assert_eq!(ours.not_data_actions, strings(&permission["notDataActions"]));
-        assert_eq!(roles::condition(id), permission.get("condition").map(|c| c.as_str().unwrap()));
+        assert_eq!(ours.permissions.actions, strings(&permission["actions"]));
+        assert_eq!(ours.permissions.not_actions, strings(&permission["notActions"]));
+        assert_eq!(ours.permissions.data_actions, strings(&permission["dataActions"]));
+        assert_eq!(ours.permissions.not_data_actions, strings(&permission["notDataActions"]));
+        let condition = permission.get("condition").map(|c| c.as_str().unwrap());
+        assert_eq!(ours.condition.as_ref().map(|c| c.as_str()), condition);
     }
 }
 
@@ -43,6 +44,7 @@ fn ids_and_names_are_unique_and_names_are_found_in_any_case() {
         assert!(roles::builtin()[at + 1..].iter().all(|other| other.id != role.id));
         assert_eq!(roles::by_name(&role.name.to_uppercase()).unwrap().id, role.id);
         assert_eq!(roles::by_id(role.id).unwrap().name, role.name);
+        assert!(!role.description.is_empty() && role.is_built_in(), "{}", role.name);
     }
     assert!(roles::by_name("Key Vault").is_none());
 }

@@ -8,26 +8,14 @@ use strongroom_authz::{
 };
 use strongroom_model::{
     Assignments, Caller, IdentityType, ObjectName, Operation, PrincipalId, ResourceGroupName,
-    RoleAssignment, RoleAssignmentId, RoleDefinition, RoleDefinitionId, Scope, SoftDelete,
-    SubscriptionId, TenantId, Timestamp, VaultId, VaultName, VaultResource,
+    RoleAssignment, RoleAssignmentId, Scope, SoftDelete, SubscriptionId, TenantId, Timestamp,
+    VaultId, VaultName, VaultProperties, VaultResource,
 };
 use uuid::Uuid;
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(1));
 const CALLER: PrincipalId = PrincipalId(Uuid::from_u128(2));
 const ASSIGNMENT: RoleAssignmentId = RoleAssignmentId(Uuid::from_u128(3));
-
-struct One(Vec<Arc<RoleAssignment>>);
-
-impl Assignments for One {
-    fn of(&self, principal: PrincipalId) -> &[Arc<RoleAssignment>] {
-        if principal == CALLER { &self.0 } else { &[] }
-    }
-
-    fn role(&self, id: RoleDefinitionId) -> Option<&RoleDefinition> {
-        roles::by_id(id)
-    }
-}
 
 fn vault(tenant: TenantId) -> Arc<VaultResource> {
     Arc::new(VaultResource {
@@ -39,15 +27,19 @@ fn vault(tenant: TenantId) -> Arc<VaultResource> {
         location: "local".to_owned(),
         soft_delete: SoftDelete::new(90, false).unwrap(),
         created: Timestamp(0),
+        properties: VaultProperties::default(),
     })
 }
 
-fn holding(role: &str, scope: Scope) -> One {
-    let role = roles::by_name(role).unwrap().id;
-    One(vec![Arc::new(RoleAssignment { id: ASSIGNMENT, principal: CALLER, role, scope })])
+fn holding(role: &str, scope: Scope) -> Assignments {
+    let role = roles::by_name(role).unwrap();
+    let mut table = Assignments::default();
+    table.put_role(Arc::new(role.clone()));
+    table.put_assignment(Arc::new(RoleAssignment::new(ASSIGNMENT, CALLER, role.id, scope)));
+    table
 }
 
-fn ask(operation: Operation, object: &str, holds: &One) -> Result<Authorized, Denied> {
+fn ask(operation: Operation, object: &str, holds: &Assignments) -> Result<Authorized, Denied> {
     ask_in(vault(TENANT), operation, object, holds)
 }
 
@@ -55,7 +47,7 @@ fn ask_in(
     vault: Arc<VaultResource>,
     operation: Operation,
     object: &str,
-    holds: &One,
+    holds: &Assignments,
 ) -> Result<Authorized, Denied> {
     let caller = Arc::new(Caller {
         tenant: TENANT,
@@ -68,7 +60,8 @@ fn ask_in(
     });
     let vault_scope = vault.scope();
     let object = ObjectName::parse(object).ok();
-    let access = Access { caller, operation, vault, vault_scope: &vault_scope, object };
+    let access =
+        Access { caller, operation, vault, vault_scope: &vault_scope, policies: None, object };
     authorise(access, holds)
 }
 
@@ -93,7 +86,7 @@ fn a_role_on_one_secret_opens_that_secret_alone() {
     let holds = holding("Key Vault Secrets User", secret);
     let authorized = ask(Operation::GetSecret, "ONE", &holds).unwrap();
     assert_eq!(authorized.operation(), Operation::GetSecret);
-    assert_eq!(authorized.assignment(), ASSIGNMENT);
+    assert_eq!(authorized.assignment(), Some(ASSIGNMENT));
     assert_eq!(authorized.object().unwrap().as_str(), "ONE");
     assert_eq!(authorized.vault().name.as_str(), "Dev");
     assert_eq!(authorized.caller().object_id, CALLER);
@@ -109,7 +102,7 @@ fn a_role_on_one_secret_opens_that_secret_alone() {
 
 #[test]
 fn a_refusal_names_caller_action_resource_and_vault() {
-    let denied = ask(Operation::PurgeDeletedSecret, "one", &One(Vec::new())).unwrap_err();
+    let denied = ask(Operation::PurgeDeletedSecret, "one", &Assignments::default()).unwrap_err();
     assert_eq!(denied.reason, Reason::NoAssignment);
     assert_eq!(denied.action().name(), "Microsoft.KeyVault/vaults/secrets/purge/action");
     assert_eq!(
@@ -120,7 +113,7 @@ fn a_refusal_names_caller_action_resource_and_vault() {
     assert_eq!(denied.caller.app_id.as_deref(), Some("app"));
     assert_eq!((denied.vault.name.as_str(), denied.vault.location.as_str()), ("Dev", "local"));
     assert!(denied.to_string().contains("secrets/purge/action"));
-    let list = ask(Operation::GetSecrets, "", &One(Vec::new())).unwrap_err();
+    let list = ask(Operation::GetSecrets, "", &Assignments::default()).unwrap_err();
     assert!(list.resource.as_str().ends_with("/vaults/Dev"));
 }
 
@@ -141,7 +134,7 @@ fn only_the_request_that_was_authorised_is_admitted() {
     assert_eq!(admitted.request().0.as_str(), "One");
     assert_eq!(admitted.authorized().object().unwrap().as_str(), "one");
     let (authorized, request) = admitted.into_parts();
-    assert_eq!((authorized.assignment(), request.0.as_str()), (ASSIGNMENT, "One"));
+    assert_eq!((authorized.assignment(), request.0.as_str()), (Some(ASSIGNMENT), "One"));
     for (operation, object) in [
         (Operation::GetSecret, "two"),
         (Operation::GetSecret, ""),

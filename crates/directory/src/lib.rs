@@ -6,6 +6,7 @@
 
 mod clock;
 mod error;
+mod lock;
 mod principal;
 pub mod row;
 mod secret;
@@ -15,8 +16,9 @@ mod token_key;
 
 pub use clock::{Clock, system_now};
 pub use error::DirectoryError;
-pub use principal::{Application, Credential, Group};
+pub use lock::{Lock, LockLevel, Locks, lock_id};
+pub use principal::{Application, Credential, Group, User};
 pub use row::{DirectoryRow, Installation, ResourceGroup, Subscription, Tenant, TrustedIssuer};
 pub use service::DirectoryService;
-pub use snapshot::{Directory, Vault};
+pub use snapshot::{Deleted, Directory, Vault};
 pub use token_key::TokenKey;

@@ -1,4 +1,4 @@
-//! Principals: applications (service principals) and groups.
+//! Principals: applications (service principals), people and groups.
 
 use minicbor::{Decode, Encode};
 use strongroom_model::{ClientId, CredentialId, PrincipalId, TenantId, Timestamp};
@@ -58,4 +58,27 @@ pub struct Group {
     /// Its members: applications, users or groups.
     #[n(3)]
     pub members: Vec<PrincipalId>,
+}
+
+/// A person. People sign in at an external issuer; here they have a name, groups and roles.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct User {
+    /// The object id (`oid`), as the issuer's tokens give it.
+    #[n(0)]
+    pub object_id: PrincipalId,
+    /// The tenant.
+    #[n(1)]
+    pub tenant: TenantId,
+    /// The name, for people.
+    #[n(2)]
+    pub display_name: String,
+    /// The user principal name, such as `ada@example.com`.
+    #[n(3)]
+    pub user_principal_name: String,
+    /// The mail address, if it is known.
+    #[n(4)]
+    pub mail: Option<String>,
+    /// When the row was made.
+    #[n(5)]
+    pub created: Timestamp,
 }

@@ -1,16 +1,18 @@
 //! The rows of the directory: tenants, subscriptions, resource groups, trusted issuers, and how
 //! each noun is kept.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minicbor::{Decode, Encode};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::{
-    InstallationId, ResourceGroupName, RoleAssignment, SubscriptionId, TenantId, Timestamp,
-    VaultResource,
+    DeletedVault, DenyAssignment, InstallationId, ResourceGroupName, RoleAssignment,
+    RoleDefinition, Scope, SubscriptionId, TenantId, Timestamp, VaultResource,
 };
 use strongroom_seal::{DataKeys, Place, plaintext};
 use strongroom_store::{Freshness, Snapshot, Store, layout};
 
-use crate::{Application, DirectoryError, Group};
+use crate::{Application, DirectoryError, Group, Lock, User, lock_id};
 
 /// A noun that the directory keeps: one row each, sealed under the system key.
 pub trait DirectoryRow: Encode<()> + for<'b> Decode<'b, ()> {
@@ -90,14 +92,32 @@ rows! {
     ResourceGroup, "group", |r| {
         [r.subscription.as_bytes(), r.name.as_str().to_ascii_lowercase().as_bytes()].concat()
     };
+    Lock, "lock", |r| lock_id(&r.scope, &r.name);
     TrustedIssuer, "issuer", |r| r.issuer.as_bytes().to_vec();
     VaultResource, "vault", |r| r.name.folded().into_bytes();
+    DeletedVault, "deletedvault", |r| r.resource.name.folded().into_bytes();
     Application, "application", |r| r.client_id.as_bytes().to_vec();
     Group, "principals", |r| r.object_id.as_bytes().to_vec();
+    User, "user", |r| r.object_id.as_bytes().to_vec();
     RoleAssignment, "assignment", |r| r.id.as_bytes().to_vec();
+    RoleDefinition, "role", |r| r.id.as_bytes().to_vec();
+    DenyAssignment, "denyassignment", |r| r.id.as_bytes().to_vec();
+    Claim, "claim", |r| r.on.to_vec();
     TokenKeyRow, "tokenkey", |r| r.kid.as_bytes().to_vec();
     AuthorityRow, "authority", |_r| Vec::new();
     OwnerRow, "owner", |_r| Vec::new();
+}
+
+/// A claim on what may be there once only, such as the name of a role: the store itself refuses a
+/// second one. Snapshots do not carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Claim {
+    /// A digest of what is claimed.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub on: [u8; 16],
+    /// The id of what claims it.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub by: [u8; 16],
 }
 
 /// A token-signing key as it is kept.
@@ -191,6 +211,19 @@ pub struct Subscription {
     /// Its name, for people.
     #[n(2)]
     pub display_name: String,
+    /// Its tags, by name.
+    #[cbor(n(3), default)]
+    pub tags: BTreeMap<String, String>,
+    /// The names that were agreed on for tags, in lower case, and their agreed values.
+    #[cbor(n(4), default)]
+    pub tag_names: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Subscription {
+    /// A subscription without tags.
+    pub fn new(id: SubscriptionId, tenant: TenantId, display_name: String) -> Self {
+        Self { id, tenant, display_name, tags: BTreeMap::new(), tag_names: BTreeMap::new() }
+    }
 }
 
 /// A resource group.
@@ -205,6 +238,28 @@ pub struct ResourceGroup {
     /// Its region.
     #[n(2)]
     pub location: String,
+    /// Its tags, by name.
+    #[cbor(n(3), default)]
+    pub tags: BTreeMap<String, String>,
+    /// The id of the resource that manages it, if one does.
+    #[cbor(n(4), default)]
+    pub managed_by: Option<String>,
+    /// Whether it is being deleted, with what it contains.
+    #[cbor(n(5), default)]
+    pub deleting: bool,
+}
+
+impl ResourceGroup {
+    /// A group without tags.
+    pub fn new(subscription: SubscriptionId, name: ResourceGroupName, location: String) -> Self {
+        let (tags, managed_by, deleting) = (BTreeMap::new(), None, false);
+        Self { subscription, name, location, tags, managed_by, deleting }
+    }
+
+    /// The group's ARM resource id.
+    pub fn scope(&self) -> Scope {
+        Scope::group(self.subscription, &self.name)
+    }
 }
 
 /// An external issuer whose tokens are accepted.

@@ -147,7 +147,7 @@ async fn follow<S: Store>(store: S, keys: Arc<DataKeys>, shared: Arc<Shared>) {
                 return stop(&shared);
             }
         }
-        let roles = shared.current.load().roles();
+        let roles = shared.current.load().built_in();
         match load(&store, &keys, roles).await {
             Ok(directory) if directory.revision() > from => publish(&shared, directory),
             Ok(_) => return stop(&shared),

@@ -1,20 +1,22 @@
 //! The directory as of one revision.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::HashMap;
+use imbl::{HashMap, OrdMap};
 use strongroom_crypto::sign::RsaSigningKey;
 use strongroom_model::{
-    Assignments, ClientId, PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId,
-    RoleDefinition, RoleDefinitionId, Scope, SubscriptionId, TenantId, VaultId, VaultResource,
+    AccessPolicies, Assignments, ClientId, DeletedVault, DenyAssignment, DenyAssignmentId,
+    Firewall, PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition,
+    RoleDefinitionId, Scope, SubscriptionId, TenantId, VaultId, VaultResource,
 };
 use strongroom_seal::DataKeys;
 use strongroom_store::{Revision, layout};
 
 use crate::row::{DirectoryRow, TokenKeyRow, open_row};
 use crate::{
-    Application, DirectoryError, Group, Installation, ResourceGroup, Subscription, Tenant,
-    TokenKey, TrustedIssuer,
+    Application, DirectoryError, Group, Installation, Lock, Locks, ResourceGroup, Subscription,
+    Tenant, TokenKey, TrustedIssuer, User,
 };
 
 /// How deep groups may lie in groups.
@@ -27,8 +29,41 @@ pub struct Vault {
     pub resource: Arc<VaultResource>,
     /// Its scope.
     pub scope: Scope,
+    /// Its firewall.
+    pub firewall: Firewall,
+    /// Its access policies; `None` where roles decide.
+    pub policies: Option<AccessPolicies>,
     /// The revision of its row: what every change of one of its objects requires.
     pub revision: Revision,
+}
+
+/// A deleted vault.
+#[derive(Clone, Debug)]
+pub struct Deleted {
+    /// The vault, and until when it is kept.
+    pub vault: DeletedVault,
+    /// The revision of its row.
+    pub revision: Revision,
+}
+
+/// Where a vault stands in a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct GroupKey {
+    subscription: SubscriptionId,
+    group: String,
+    name: String,
+}
+
+impl GroupKey {
+    fn of(vault: &VaultResource) -> Self {
+        let group = vault.resource_group.as_str().to_ascii_lowercase();
+        Self { subscription: vault.subscription, group, name: vault.name.folded() }
+    }
+
+    fn first_of(subscription: SubscriptionId, group: Option<&str>) -> Self {
+        let group = group.unwrap_or_default().to_owned();
+        Self { subscription, group, name: String::new() }
+    }
 }
 
 /// An immutable view of the whole directory. Cheap to clone: the maps share their structure.
@@ -39,36 +74,48 @@ pub struct Directory {
     tenants: HashMap<TenantId, Arc<Tenant>>,
     subscriptions: HashMap<SubscriptionId, Arc<Subscription>>,
     resource_groups: HashMap<Vec<u8>, Arc<ResourceGroup>>,
+    locks: Locks,
     vaults: HashMap<String, Arc<Vault>>,
     vaults_by_id: HashMap<VaultId, String>,
+    vaults_by_group: OrdMap<GroupKey, Arc<Vault>>,
+    deleted_vaults: OrdMap<String, Arc<Deleted>>,
+    deleted_vaults_by_id: HashMap<VaultId, String>,
     applications: HashMap<ClientId, Arc<Application>>,
     applications_by_object: HashMap<PrincipalId, ClientId>,
+    users: HashMap<PrincipalId, Arc<User>>,
     groups: HashMap<PrincipalId, Arc<Group>>,
     memberships: HashMap<PrincipalId, Vec<PrincipalId>>,
-    assignments: HashMap<RoleAssignmentId, Arc<RoleAssignment>>,
-    assignments_of: HashMap<PrincipalId, Vec<Arc<RoleAssignment>>>,
-    roles: Arc<[RoleDefinition]>,
+    access: Assignments,
+    built_in: Arc<[RoleDefinition]>,
     token_keys: Vec<TokenKey>,
     issuers: Vec<Arc<TrustedIssuer>>,
 }
 
 impl Directory {
-    pub(crate) fn empty(roles: Arc<[RoleDefinition]>) -> Self {
+    pub(crate) fn empty(built_in: Arc<[RoleDefinition]>) -> Self {
+        let mut access = Assignments::default();
+        for role in built_in.iter() {
+            access.put_role(Arc::new(role.clone()));
+        }
         Self {
             revision: Revision(0),
             installation: None,
             tenants: HashMap::new(),
             subscriptions: HashMap::new(),
             resource_groups: HashMap::new(),
+            locks: Locks::default(),
             vaults: HashMap::new(),
             vaults_by_id: HashMap::new(),
+            vaults_by_group: OrdMap::new(),
+            deleted_vaults: OrdMap::new(),
+            deleted_vaults_by_id: HashMap::new(),
             applications: HashMap::new(),
             applications_by_object: HashMap::new(),
+            users: HashMap::new(),
             groups: HashMap::new(),
             memberships: HashMap::new(),
-            assignments: HashMap::new(),
-            assignments_of: HashMap::new(),
-            roles,
+            access,
+            built_in,
             token_keys: Vec::new(),
             issuers: Vec::new(),
         }
@@ -114,6 +161,11 @@ impl Directory {
         self.resource_groups.values()
     }
 
+    /// All locks.
+    pub fn locks(&self) -> &Locks {
+        &self.locks
+    }
+
     /// A vault by its folded name.
     pub fn vault(&self, folded: &str) -> Option<&Arc<Vault>> {
         self.vaults.get(folded)
@@ -127,6 +179,47 @@ impl Directory {
     /// All vaults, in no order.
     pub fn vaults(&self) -> impl Iterator<Item = &Arc<Vault>> {
         self.vaults.values()
+    }
+
+    /// The vaults of a subscription, or of one of its groups, in the order of their groups and
+    /// then of their names; those after `after` only: a group and a name in lower case, of a vault
+    /// that may be gone by now. A page costs what it shows.
+    pub fn vaults_in(
+        &self,
+        subscription: SubscriptionId,
+        group: Option<&ResourceGroupName>,
+        after: Option<(&str, &str)>,
+    ) -> impl Iterator<Item = &Arc<Vault>> {
+        let group = group.map(|name| name.as_str().to_ascii_lowercase());
+        let first = after.map_or_else(
+            || Bound::Included(GroupKey::first_of(subscription, group.as_deref())),
+            |(group, name)| {
+                let (group, name) = (group.to_owned(), name.to_owned());
+                Bound::Excluded(GroupKey { subscription, group, name })
+            },
+        );
+        self.vaults_by_group
+            .range((first, Bound::Unbounded))
+            .take_while(move |(key, _)| {
+                key.subscription == subscription
+                    && group.as_ref().is_none_or(|group| key.group == *group)
+            })
+            .map(|(_, vault)| vault)
+    }
+
+    /// A deleted vault by its folded name.
+    pub fn deleted_vault(&self, folded: &str) -> Option<&Arc<Deleted>> {
+        self.deleted_vaults.get(folded)
+    }
+
+    /// A deleted vault by its id.
+    pub fn deleted_vault_by_id(&self, id: VaultId) -> Option<&Arc<Deleted>> {
+        self.deleted_vaults.get(self.deleted_vaults_by_id.get(&id)?)
+    }
+
+    /// All deleted vaults, in the order of their names.
+    pub fn deleted_vaults(&self) -> impl Iterator<Item = &Arc<Deleted>> {
+        self.deleted_vaults.values()
     }
 
     /// An application by its client id.
@@ -149,6 +242,26 @@ impl Directory {
         self.groups.get(&id)
     }
 
+    /// All groups, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.values()
+    }
+
+    /// A person.
+    pub fn user(&self, id: PrincipalId) -> Option<&Arc<User>> {
+        self.users.get(&id)
+    }
+
+    /// All people, in no order.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.users.values()
+    }
+
+    /// The groups that a principal is itself a member of.
+    pub fn direct_groups_of(&self, principal: PrincipalId) -> &[PrincipalId] {
+        self.memberships.get(&principal).map_or(&[], Vec::as_slice)
+    }
+
     /// The groups that a principal belongs to, directly or through groups.
     pub fn groups_of(&self, principal: PrincipalId) -> Vec<PrincipalId> {
         let mut found: Vec<PrincipalId> = Vec::new();
@@ -169,14 +282,19 @@ impl Directory {
         found
     }
 
+    /// Roles, role assignments and deny assignments, as decisions look them up.
+    pub fn access(&self) -> &Assignments {
+        &self.access
+    }
+
     /// A role assignment.
     pub fn assignment(&self, id: RoleAssignmentId) -> Option<&Arc<RoleAssignment>> {
-        self.assignments.get(&id)
+        self.access.assignment(id)
     }
 
     /// All role assignments, in no order.
     pub fn assignments(&self) -> impl Iterator<Item = &Arc<RoleAssignment>> {
-        self.assignments.values()
+        self.access.assignments()
     }
 
     /// The token-signing keys, oldest first.
@@ -189,8 +307,8 @@ impl Directory {
         &self.issuers
     }
 
-    pub(crate) fn roles(&self) -> Arc<[RoleDefinition]> {
-        Arc::clone(&self.roles)
+    pub(crate) fn built_in(&self) -> Arc<[RoleDefinition]> {
+        Arc::clone(&self.built_in)
     }
 
     pub(crate) fn reach(&mut self, revision: Revision) {
@@ -214,16 +332,25 @@ impl Directory {
             Installation::TYPE => self.installation = row.open()?.map(Arc::new),
             Tenant::TYPE => keep(&mut self.tenants, row.uuid().map(TenantId), row.open()?),
             Subscription::TYPE => {
-                keep(&mut self.subscriptions, row.uuid().map(SubscriptionId), row.open()?);
+                self.apply_subscription(row.uuid().map(SubscriptionId), row.open()?);
             }
             ResourceGroup::TYPE => {
                 keep(&mut self.resource_groups, Some(id.to_vec()), row.open()?);
             }
             VaultResource::TYPE => self.apply_vault(id, revision, row.open()?),
+            DeletedVault::TYPE => self.apply_deleted_vault(id, revision, row.open()?),
+            Lock::TYPE => self.locks.apply(id, row.open()?),
             Application::TYPE => self.apply_application(row.uuid().map(ClientId), row.open()?),
             Group::TYPE => self.apply_group(row.uuid().map(PrincipalId), row.open()?),
+            User::TYPE => keep(&mut self.users, row.uuid().map(PrincipalId), row.open()?),
             RoleAssignment::TYPE => {
                 self.apply_assignment(row.uuid().map(RoleAssignmentId), row.open()?);
+            }
+            RoleDefinition::TYPE => {
+                self.apply_role(row.uuid().map(RoleDefinitionId), row.open()?);
+            }
+            DenyAssignment::TYPE => {
+                self.apply_denial(row.uuid().map(DenyAssignmentId), row.open()?);
             }
             TokenKeyRow::TYPE => self.apply_token_key(id, row.open()?)?,
             TrustedIssuer::TYPE => self.apply_issuer(id, row.open()?),
@@ -236,12 +363,27 @@ impl Directory {
         let folded = String::from_utf8_lossy(id).into_owned();
         if let Some(old) = self.vaults.remove(&folded) {
             self.vaults_by_id.remove(&old.resource.id);
+            self.vaults_by_group.remove(&GroupKey::of(&old.resource));
         }
         if let Some(resource) = row {
             let scope = resource.scope();
             self.vaults_by_id.insert(resource.id, folded.clone());
-            let vault = Vault { resource: Arc::new(resource), scope, revision };
-            self.vaults.insert(folded, Arc::new(vault));
+            let (firewall, policies) = (resource.firewall(), resource.policies_in_force());
+            let resource = Arc::new(resource);
+            let vault = Arc::new(Vault { resource, scope, firewall, policies, revision });
+            self.vaults_by_group.insert(GroupKey::of(&vault.resource), Arc::clone(&vault));
+            self.vaults.insert(folded, vault);
+        }
+    }
+
+    fn apply_deleted_vault(&mut self, id: &[u8], revision: Revision, row: Option<DeletedVault>) {
+        let folded = String::from_utf8_lossy(id).into_owned();
+        if let Some(old) = self.deleted_vaults.remove(&folded) {
+            self.deleted_vaults_by_id.remove(&old.vault.resource.id);
+        }
+        if let Some(vault) = row {
+            self.deleted_vaults_by_id.insert(vault.resource.id, folded.clone());
+            self.deleted_vaults.insert(folded, Arc::new(Deleted { vault, revision }));
         }
     }
 
@@ -273,20 +415,37 @@ impl Directory {
         }
     }
 
-    fn apply_assignment(&mut self, id: Option<RoleAssignmentId>, row: Option<RoleAssignment>) {
-        let Some(id) = id else { return };
-        if let Some(old) = self.assignments.remove(&id)
-            && let Some(of) = self.assignments_of.get_mut(&old.principal)
-        {
-            of.retain(|assignment| assignment.id != id);
+    fn apply_subscription(&mut self, id: Option<SubscriptionId>, row: Option<Subscription>) {
+        if let Some(id) = id {
+            self.access.set_tenant(id, row.as_ref().map(|subscription| subscription.tenant));
         }
-        if let Some(assignment) = row {
-            let assignment = Arc::new(assignment);
-            self.assignments_of
-                .entry(assignment.principal)
-                .or_default()
-                .push(Arc::clone(&assignment));
-            self.assignments.insert(id, assignment);
+        keep(&mut self.subscriptions, id, row);
+    }
+
+    fn apply_assignment(&mut self, id: Option<RoleAssignmentId>, row: Option<RoleAssignment>) {
+        match (id, row) {
+            (_, Some(assignment)) => self.access.put_assignment(Arc::new(assignment)),
+            (Some(id), None) => self.access.remove_assignment(id),
+            (None, None) => {}
+        }
+    }
+
+    /// A built-in role is not replaced, whatever a row says.
+    fn apply_role(&mut self, id: Option<RoleDefinitionId>, row: Option<RoleDefinition>) {
+        let Some(id) = id.filter(|id| self.built_in.iter().all(|role| role.id != *id)) else {
+            return;
+        };
+        match row {
+            Some(role) => self.access.put_role(Arc::new(role.read_back())),
+            None => self.access.remove_role(id),
+        }
+    }
+
+    fn apply_denial(&mut self, id: Option<DenyAssignmentId>, row: Option<DenyAssignment>) {
+        match (id, row) {
+            (_, Some(denial)) => self.access.put_denial(Arc::new(denial.read_back())),
+            (Some(id), None) => self.access.remove_denial(id),
+            (None, None) => {}
         }
     }
 
@@ -317,13 +476,9 @@ impl Directory {
     }
 }
 
-impl Assignments for Directory {
-    fn of(&self, principal: PrincipalId) -> &[Arc<RoleAssignment>] {
-        self.assignments_of.get(&principal).map_or(&[], Vec::as_slice)
-    }
-
-    fn role(&self, id: RoleDefinitionId) -> Option<&RoleDefinition> {
-        self.roles.iter().find(|role| role.id == id)
+impl AsRef<Assignments> for Directory {
+    fn as_ref(&self) -> &Assignments {
+        &self.access
     }
 }
 

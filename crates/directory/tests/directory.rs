@@ -12,9 +12,10 @@ use strongroom_directory::{
     TrustedIssuer,
 };
 use strongroom_model::{
-    Assignments, ClientId, InstallationId, PrincipalId, ResourceGroupName, RoleAssignment,
-    RoleAssignmentId, RoleDefinitionId, Scope, SoftDelete, SubscriptionId, TenantId, Timestamp,
-    VaultId, VaultName, VaultResource,
+    ClientId, DataAction, DenyAssignment, DenyAssignmentId, InstallationId, PrincipalId,
+    ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition, RoleDefinitionId,
+    RolePermissions, Scope, SoftDelete, SubscriptionId, TenantId, Timestamp, VaultId, VaultName,
+    VaultProperties, VaultResource,
 };
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::memory::MemoryStore;
@@ -66,6 +67,7 @@ fn vault(name: &str, id: u8) -> VaultResource {
         location: "local".into(),
         soft_delete: SoftDelete::new(90, false).unwrap(),
         created: Timestamp(1),
+        properties: VaultProperties::default(),
     }
 }
 
@@ -90,12 +92,12 @@ fn group(id: u8, members: &[u8]) -> Group {
 }
 
 fn assignment(id: u8, to: u8) -> RoleAssignment {
-    RoleAssignment {
-        id: RoleAssignmentId::from_bytes([id; 16]),
-        principal: principal(to),
-        role: RoleDefinitionId::from_bytes([7; 16]),
-        scope: Scope::subscription(SubscriptionId::from_bytes(SUBSCRIPTION)),
-    }
+    RoleAssignment::new(
+        RoleAssignmentId::from_bytes([id; 16]),
+        principal(to),
+        RoleDefinitionId::from_bytes([7; 16]),
+        Scope::subscription(SubscriptionId::from_bytes(SUBSCRIPTION)),
+    )
 }
 
 #[tokio::test]
@@ -125,9 +127,9 @@ async fn every_noun_is_followed_and_found_again() {
     let (tenant, subscription) =
         (TenantId::from_bytes(TENANT), SubscriptionId::from_bytes(SUBSCRIPTION));
     put(&writer, &Tenant { id: tenant, display_name: "t".into() }).await;
-    put(&writer, &Subscription { id: subscription, tenant, display_name: "s".into() }).await;
+    put(&writer, &Subscription::new(subscription, tenant, "s".into())).await;
     let name = ResourceGroupName::parse("My-Group").unwrap();
-    let row = ResourceGroup { subscription, name, location: "local".into() };
+    let row = ResourceGroup::new(subscription, name, "local".into());
     put(&writer, &row).await;
     put(&writer, &vault("Spelt", 3)).await;
     put(&writer, &application(4, 5)).await;
@@ -163,7 +165,7 @@ async fn every_noun_is_followed_and_found_again() {
         let app = directory.application(ClientId::from_bytes([4; 16])).unwrap();
         assert_eq!(directory.application_by_object(principal(5)).unwrap(), app);
         assert_eq!(directory.groups_of(principal(5)), [principal(6)]);
-        assert_eq!(directory.of(principal(6)).len(), 1);
+        assert_eq!(directory.access().of(principal(6)).len(), 1);
         assert_eq!(directory.trusted_issuers()[0].as_ref(), &issuer);
         let kids: Vec<&str> = directory.token_keys().iter().map(|k| k.kid.as_str()).collect();
         assert_eq!(kids, ["earlier", "later"], "in the order in which they sign");
@@ -195,10 +197,10 @@ async fn what_is_replaced_or_deleted_leaves_no_trace() {
     assert!(service.current().application_by_object(principal(3)).is_some());
     put(&service, &assignment(1, 2)).await;
     put(&service, &assignment(1, 3)).await;
-    assert!(service.current().of(principal(2)).is_empty());
-    assert_eq!(service.current().of(principal(3)).len(), 1);
+    assert!(service.current().access().of(principal(2)).is_empty());
+    assert_eq!(service.current().access().of(principal(3)).len(), 1);
     delete::<RoleAssignment>(&service, &[1; 16]).await;
-    assert!(service.current().of(principal(3)).is_empty());
+    assert!(service.current().access().of(principal(3)).is_empty());
     delete::<Application>(&service, &[1; 16]).await;
     assert!(service.current().application_by_object(principal(3)).is_none());
     put(&service, &token_key("kid", 1)).await;
@@ -289,4 +291,43 @@ async fn secret_rows_stay_sealed() {
     let one = service.secret_digest(b"a secret");
     assert_eq!(one, installation.open().await.secret_digest(b"a secret"));
     assert_ne!(one, Installation::new().await.open().await.secret_digest(b"a secret"));
+}
+
+/// Roles of a tenant's own, deny assignments and tenants of subscriptions are where decisions look
+/// them up, on every node and after a start.
+#[tokio::test]
+async fn what_decides_is_followed_and_found_again() {
+    let installation = Installation::new().await;
+    let (writer, follower) = (installation.open().await, installation.open().await);
+    let (tenant, subscription) =
+        (TenantId::from_bytes(TENANT), SubscriptionId::from_bytes(SUBSCRIPTION));
+    let id = RoleDefinitionId::from_bytes([9; 16]);
+    let permissions = RolePermissions {
+        data_actions: vec!["Microsoft.KeyVault/vaults/secrets/getSecret/action".into()],
+        ..RolePermissions::default()
+    };
+    let role = RoleDefinition::custom(id, tenant, "mine").with(permissions.clone());
+    let scope = Scope::subscription(subscription);
+    let denial = DenyAssignment::new(DenyAssignmentId::from_bytes([3; 16]), "no", scope.clone());
+    put(&writer, &Subscription::new(subscription, tenant, "s".into())).await;
+    put(&writer, &role).await;
+    put(&writer, &denial.with(permissions)).await;
+    put(&writer, &assignment(8, 6)).await;
+    put(&follower, &Tenant { id: tenant, display_name: "t".into() }).await;
+    let started_later = installation.open().await;
+    for directory in [follower.current(), started_later.current()] {
+        let access = directory.access();
+        assert_eq!(access.tenant_of(subscription), Some(tenant));
+        assert!(access.role(id).unwrap().allows(DataAction::SecretsGet));
+        let here = access.at(scope.folded()).unwrap();
+        assert_eq!(here.of(principal(6)).len(), 1);
+        assert!(here.denials()[0].refuses(DataAction::SecretsGet));
+        assert!(access.has_denials());
+    }
+    delete::<RoleDefinition>(&writer, &[9; 16]).await;
+    delete::<DenyAssignment>(&writer, &[3; 16]).await;
+    delete::<RoleAssignment>(&writer, &[8; 16]).await;
+    let directory = writer.current();
+    assert!(directory.access().role(id).is_none() && !directory.access().has_denials());
+    assert!(directory.access().at(scope.folded()).is_none(), "nothing is left behind");
 }

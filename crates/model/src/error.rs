@@ -44,14 +44,53 @@ pub enum ModelError {
     /// A certificate policy, issuer or contact that breaks the rules; the text is for the client.
     #[error("{0}")]
     Certificate(String),
+    /// A vault's property that breaks the rules; the text is for the client.
+    #[error("{0}")]
+    Vault(String),
+    /// A condition that breaks the grammar, or asks for what is not supported; the text says where.
+    #[error("The role assignment condition is invalid: {0}.")]
+    Condition(String),
     /// A retention outside 7 to 90 days.
     #[error("The soft delete retention must be between 7 and 90 days, not {0}")]
     Retention(u32),
 }
 
 impl ModelError {
+    /// Access policies that break the rules. The real service's text: it says no more.
+    pub(crate) fn access_policies() -> Self {
+        Self::Vault("An invalid value was provided for 'accessPolicies'.".to_owned())
+    }
+
+    /// More of a vault's property than there may be.
+    pub(crate) fn too_many(property: &str, count: usize, most: usize) -> Self {
+        Self::Vault(format!(
+            "Too many values found at properties.{property}: {count}. At most {most} are allowed."
+        ))
+    }
+
+    /// An address rule that is no network.
+    pub(crate) fn ip_rule(index: usize, rule: &str) -> Self {
+        let rule = clipped(rule);
+        Self::Vault(format!(
+            "Invalid value found at properties.networkAcls.ipRules[{index}].value: {rule}"
+        ))
+    }
+
+    /// An address rule in a range that the real service takes none in. Its text.
+    pub(crate) fn forbidden_ip_rule(index: usize, rule: &str, range: &str, kind: &str) -> Self {
+        let rule = clipped(rule);
+        Self::Vault(format!(
+            "Invalid value found at properties.networkAcls.ipRules[{index}].value: {rule} belongs \
+             to forbidden range {range} ({kind})"
+        ))
+    }
+
     /// A name that stands for nothing here, clipped: a client may have sent anything.
     pub(crate) fn algorithm(name: &str) -> Self {
         Self::Algorithm(name.chars().filter(|c| !c.is_control()).take(40).collect())
     }
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
 }

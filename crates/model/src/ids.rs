@@ -88,4 +88,6 @@ id! {
     RoleDefinitionId
     /// A role assignment.
     RoleAssignmentId
+    /// A deny assignment.
+    DenyAssignmentId
 }

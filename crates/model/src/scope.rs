@@ -17,7 +17,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Checks a resource id: `/`, or `/subscriptions/<guid>` and what lies below it.
+    /// Checks a resource id: `/`, a management group's, or `/subscriptions/<guid>` and what lies
+    /// below it.
     ///
     /// # Errors
     /// [`ModelError::Scope`] for anything else.
@@ -31,11 +32,27 @@ impl Scope {
         let segments: Vec<&str> = segments.collect();
         let plain = |s: &&str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_graphic());
         let root = segments == [""];
+        let group = segments.len() == 4
+            && segments.iter().all(plain)
+            && segments.first().is_some_and(|s| s.eq_ignore_ascii_case("providers"))
+            && segments.get(1).is_some_and(|s| s.eq_ignore_ascii_case("Microsoft.Management"))
+            && segments.get(2).is_some_and(|s| s.eq_ignore_ascii_case("managementGroups"));
         let below = segments.len().is_multiple_of(2)
             && segments.iter().all(plain)
             && segments.first().is_some_and(|s| s.eq_ignore_ascii_case("subscriptions"))
             && segments.get(1).is_some_and(|s| s.parse::<SubscriptionId>().is_ok());
-        if root || below { Ok(Self::spelt(spelt.to_owned())) } else { Err(refused()) }
+        if root || group || below { Ok(Self::spelt(spelt.to_owned())) } else { Err(refused()) }
+    }
+
+    /// Everything of a tenant.
+    pub fn root() -> Self {
+        Self::spelt("/".to_owned())
+    }
+
+    /// A management group. A tenant's root management group has the tenant's id for its name and
+    /// holds all of the tenant's subscriptions.
+    pub fn management_group(name: &str) -> Self {
+        Self::spelt(format!("/providers/Microsoft.Management/managementGroups/{name}"))
     }
 
     fn spelt(spelt: String) -> Self {
@@ -46,6 +63,11 @@ impl Scope {
     /// A subscription.
     pub fn subscription(subscription: SubscriptionId) -> Self {
         Self::spelt(format!("/subscriptions/{subscription}"))
+    }
+
+    /// A resource group.
+    pub fn group(subscription: SubscriptionId, name: &ResourceGroupName) -> Self {
+        Self::spelt(format!("/subscriptions/{subscription}/resourceGroups/{}", name.as_str()))
     }
 
     /// A vault.
@@ -77,6 +99,12 @@ impl Scope {
         &self.folded
     }
 
+    /// The subscription that it is, or that it lies in.
+    pub fn subscription_id(&self) -> Option<SubscriptionId> {
+        let rest = self.folded.strip_prefix("/subscriptions/")?;
+        rest.split('/').next()?.parse().ok()
+    }
+
     /// Whether what is granted here holds for `inner` too.
     pub fn contains(&self, inner: &Self) -> bool {
         if self.folded == "/" {
@@ -87,6 +115,24 @@ impl Scope {
             .strip_prefix(&self.folded)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+/// A scope in ASCII lower case and every resource, group and subscription that it lies in, from
+/// the inside out. The tenant is not among them.
+pub fn ancestors(folded: &str) -> impl Iterator<Item = &str> {
+    let first = (folded != "/").then_some(folded);
+    std::iter::successors(first, |scope| parent(scope))
+}
+
+/// What a resource lies in: two segments less, and no provider's namespace alone.
+fn parent(scope: &str) -> Option<&str> {
+    let cut = |scope: &'_ str| -> Option<usize> { scope.rfind('/').filter(|at| *at > 0) };
+    let up = scope.get(..cut(scope)?)?;
+    let up = up.get(..up.rfind('/')?)?;
+    let above = up.get(..up.rfind('/')?)?;
+    let namespace_alone = above.rsplit('/').next() == Some("providers");
+    let up = if namespace_alone { above.get(..above.rfind('/')?)? } else { up };
+    (!up.is_empty()).then_some(up)
 }
 
 impl PartialEq for Scope {
@@ -152,5 +198,32 @@ mod tests {
         assert!(Scope::parse(&format!("{SUB}/")).is_ok());
         assert!(Scope::parse(&format!("{SUB}//x")).is_err());
         assert!(Scope::parse(&format!("{SUB}/resourceGroups")).is_err());
+        assert!(Scope::parse("/providers/Microsoft.Management/managementGroups/g").is_ok());
+        assert!(Scope::parse("/providers/Microsoft.KeyVault/vaults/g").is_err());
+    }
+
+    #[test]
+    fn ancestors_are_resources_from_the_inside_out() {
+        let up = |scope: &'static str| ancestors(scope).collect::<Vec<_>>();
+        assert!(up("/").is_empty());
+        assert_eq!(up("/subscriptions/s"), ["/subscriptions/s"]);
+        let group = "/providers/microsoft.management/managementgroups/g";
+        assert_eq!(up(group), [group]);
+        assert_eq!(
+            up("/subscriptions/s/resourcegroups/g/providers/microsoft.keyvault/vaults/v/keys/k"),
+            [
+                "/subscriptions/s/resourcegroups/g/providers/microsoft.keyvault/vaults/v/keys/k",
+                "/subscriptions/s/resourcegroups/g/providers/microsoft.keyvault/vaults/v",
+                "/subscriptions/s/resourcegroups/g",
+                "/subscriptions/s",
+            ]
+        );
+        // A group may be named like a keyword.
+        assert_eq!(
+            up("/subscriptions/s/resourcegroups/providers"),
+            ["/subscriptions/s/resourcegroups/providers", "/subscriptions/s"]
+        );
+        let nested = "/subscriptions/s/providers/a/b/c/providers/d/e/f";
+        assert_eq!(up(nested), [nested, "/subscriptions/s/providers/a/b/c", "/subscriptions/s"]);
     }
 }

@@ -54,6 +54,28 @@ fn dns(name: &str) -> SubjectAlternativeNames {
     SubjectAlternativeNames { dns_names: vec![name.into()], ..Default::default() }
 }
 
+/// Whoever may read secrets would be the authority.
+#[test]
+fn an_authoritys_key_stays_unless_it_is_said_that_it_may_leave() {
+    let ca = BasicConstraints { ca: true, path_len: None };
+    let x509 = X509Change {
+        basic_constraints: Some(ca),
+        key_usage: Some(vec!["keyCertSign".into()]),
+        ..issued_by("Self").x509.unwrap()
+    };
+    let authority = |exportable: Option<bool>| {
+        let key = KeyPropertiesChange { exportable, ..KeyPropertiesChange::default() };
+        PolicyChange { x509: Some(x509.clone()), ..with_key(key) }
+    };
+    assert!(!new(&authority(None)).unwrap().key.exportable);
+    assert!(new(&authority(Some(true))).unwrap().key.exportable);
+    let server = new(&issued_by("Self")).unwrap();
+    assert!(!server.changed(&authority(None), NOW).unwrap().key.exportable);
+    assert!(server.changed(&authority(Some(true)), NOW).unwrap().key.exportable);
+    let known = new(&authority(Some(true))).unwrap();
+    assert!(known.changed(&authority(None), NOW).unwrap().key.exportable, "it was said before");
+}
+
 #[test]
 fn a_policy_has_the_defaults_of_the_real_service() {
     let policy = new(&issued_by("Self")).unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use strongroom_authn::{Authenticator, CurrentDirectory, OutgoingRules};
+use strongroom_authn::{Authenticator, CurrentDirectory, OutgoingRules, Resource};
 use strongroom_crypto::sign::RsaSigningKey;
 use strongroom_crypto::{SecretBytes, SymmetricKey};
 use strongroom_directory::row::{TokenKeyRow, row_key};
@@ -69,6 +69,15 @@ impl Installation {
         installation.put(&application(OBJECT)).await;
         installation.put(&token_key(KID, NOW.plus_days(30))).await;
         installation
+    }
+
+    /// Another authenticator of the same installation.
+    #[allow(dead_code)] // Not every test file asks for one.
+    pub(crate) fn authenticator_for(&self, resource: Resource) -> Authenticator {
+        let service = Arc::clone(&self.service);
+        let directory: CurrentDirectory = Arc::new(move || service.current());
+        let outgoing = OutgoingRules::new(Vec::new());
+        Authenticator::for_resource(resource, directory, endpoints(), outgoing)
     }
 
     pub(crate) async fn put<R: DirectoryRow>(&self, row: &R) {
