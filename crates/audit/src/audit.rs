@@ -20,7 +20,8 @@ use crate::error::at;
 use crate::frame::Head;
 use crate::journal::Journal;
 use crate::{
-    AuditError, AuditKeys, NodeId, Options, Record, Report, Start, Tail, anchor, outbox, verify,
+    AuditError, AuditKeys, History, NodeId, Options, Record, Report, Start, Tail, anchor, outbox,
+    verify,
 };
 
 /// How long a close waits for the outbox to be drained.
@@ -186,6 +187,12 @@ impl<S: Store> Audit<S> {
     pub fn tail(&self, start: Start) -> Result<Tail, AuditError> {
         let journal = &self.0.journal;
         Tail::new(journal.disk.clone(), &journal.options.dir, start)
+    }
+
+    /// A reader of the journal's records, newest first.
+    pub fn history(&self) -> History {
+        let journal = &self.0.journal;
+        History::new(journal.disk.clone(), &journal.options.dir)
     }
 
     /// The journal's node.

@@ -19,6 +19,7 @@ mod denials;
 mod drain;
 mod error;
 mod frame;
+mod history;
 mod journal;
 mod keys;
 mod maintain;
@@ -41,6 +42,7 @@ mod walk;
 
 pub use audit::{Audit, Stats};
 pub use error::AuditError;
+pub use history::{Findings, History, Search, Spot};
 pub use keys::{AuditKey, AuditKeys};
 pub use node::NodeId;
 pub use options::Options;

@@ -3,5 +3,6 @@
 mod batch;
 mod crash;
 mod facade;
+mod history;
 mod journal;
 mod tampering;

@@ -291,6 +291,11 @@ pub(crate) struct Restored<L> {
 }
 
 impl<L> Restored<L> {
+    /// A transaction for what belongs to it: it holds only while the collector leaves it alone.
+    pub(crate) fn txn(&self) -> Txn {
+        Txn::new().require(self.mark.clone(), Condition::AtRevision(self.marked))
+    }
+
     /// Puts the head under a name that is free, so that everybody sees the object.
     pub(crate) fn put<K: ObjectKind<Listing = L>>(
         &self,
@@ -306,7 +311,7 @@ impl<L> Restored<L> {
 }
 
 /// A conflict here means that the collector has taken the mark: the restore took too long.
-fn committed(outcome: Outcome) -> Result<Revision, OpError> {
+pub(crate) fn committed(outcome: Outcome) -> Result<Revision, OpError> {
     match outcome {
         Outcome::Committed(revision) => Ok(revision),
         Outcome::Conflict => Err(OpError::Contended),

@@ -11,6 +11,7 @@ use strongroom_seal::SealError;
 use strongroom_store::StoreError;
 
 use crate::release::ReleaseRefusal;
+use crate::vaults::VaultRefusal;
 
 /// Why an operation did not succeed. `http` turns each into the real service's answer: a new one
 /// does not compile there until it has one.
@@ -152,6 +153,9 @@ pub enum OpError {
     /// The vault is gone.
     #[error("the vault no longer exists")]
     VaultGone,
+    /// What the control plane refuses about a vault; the text is for the client.
+    #[error(transparent)]
+    Vault(#[from] VaultRefusal),
     /// A name that is taken.
     #[error("{0} exists already")]
     NameTaken(String),

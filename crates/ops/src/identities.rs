@@ -1,19 +1,17 @@
-//! Applications and what they may do: service principals, and role assignments.
-
-use std::sync::Arc;
+//! Applications: service principals and their client secrets.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_crypto::{SecretBytes, random};
-use strongroom_directory::row::row_key;
 use strongroom_directory::{Application, Credential, Directory, DirectoryService};
 use strongroom_model::{
-    ClientId, CredentialId, PrincipalId, RoleAssignment, RoleAssignmentId, RoleDefinitionId, Scope,
-    TenantId, Timestamp,
+    ClientId, CredentialId, PrincipalId, RoleAssignment, RoleDefinitionId, Scope, TenantId,
+    Timestamp,
 };
-use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn};
+use strongroom_store::{Condition, Store, Txn};
 
-use crate::audited::NO_VAULT;
+use crate::principals::{find_group, find_user};
+use crate::roles::assignment_id;
 use crate::{Call, OpError, Ops};
 
 /// An application that was just made, and the only copy of its client secret.
@@ -61,34 +59,31 @@ pub fn new_guid() -> Result<uuid::Uuid, OpError> {
     Ok(uuid::Builder::from_random_bytes(random::bytes()?).into_uuid())
 }
 
-/// The principal that a person names: an application's client id, or any object id.
+/// The principal that a person names: an application's client id, any object id, a user principal
+/// name or a group's display name.
 ///
 /// # Errors
-/// [`OpError::NoSuch`] for what is neither.
+/// [`OpError::NoSuch`] for what is none of them.
 pub fn find_principal(directory: &Directory, assignee: &str) -> Result<PrincipalId, OpError> {
     let unknown = || {
         OpError::NoSuch(format!(
             "'{assignee}' is neither an application (client) id nor an object id known here"
         ))
     };
-    let guid = uuid::Uuid::parse_str(assignee).map_err(|_| unknown())?;
+    let group = find_group(directory, assignee).map(|group| group.object_id);
+    let Ok(guid) = uuid::Uuid::parse_str(assignee) else {
+        let user = find_user(directory, assignee).map(|user| user.object_id);
+        return user.or(group).map_err(|_| unknown());
+    };
     if let Some(application) = directory.application(ClientId(guid)) {
         return Ok(application.object_id);
     }
     directory
         .application_by_object(PrincipalId(guid))
         .map(|application| application.object_id)
+        .or_else(|| directory.user(PrincipalId(guid)).map(|user| user.object_id))
+        .or(group.ok())
         .ok_or_else(unknown)
-}
-
-/// An assignment's id follows from what it says, so that the store itself refuses a second one.
-fn assignment_id(
-    principal: PrincipalId,
-    role: RoleDefinitionId,
-    scope: &Scope,
-) -> RoleAssignmentId {
-    let said = [principal.as_bytes(), role.as_bytes().as_slice(), scope.folded().as_bytes()];
-    RoleAssignmentId(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &said.concat()))
 }
 
 impl<S: Store> Ops<S> {
@@ -115,54 +110,10 @@ impl<S: Store> Ops<S> {
             let principal = new.application.object_id;
             let id = assignment_id(principal, role, &scope);
             call.set_property("roleAssignmentId", id.to_string());
-            let (key, row) = directory.row(&RoleAssignment { id, principal, role, scope })?;
-            txn = txn.put(key, row);
+            let assignment = RoleAssignment::new(id, principal, role, scope);
+            txn = self.put_assignment(txn, &assignment)?;
         }
         self.commit_rows(call, txn).await?;
         Ok(new)
-    }
-
-    /// Gives a principal a role at a scope.
-    ///
-    /// # Errors
-    /// [`OpError::NameTaken`] when it holds the role there already, or that the service cannot.
-    pub async fn create_role_assignment(
-        &self,
-        principal: PrincipalId,
-        role: RoleDefinitionId,
-        scope: Scope,
-        call: &mut Call,
-    ) -> Result<Arc<RoleAssignment>, OpError> {
-        let id = assignment_id(principal, role, &scope);
-        let assignment = RoleAssignment { id, principal, role, scope };
-        assignment.scope.as_str().clone_into(&mut call.record_mut().resource_id);
-        call.set_property("roleAssignmentId", id.to_string());
-        let (key, row) = self.directory.row(&assignment)?;
-        let txn = Txn::new().require(key.clone(), Condition::Absent).put(key, row);
-        match self.commit_directory(call, NO_VAULT, 201, txn).await? {
-            Outcome::Committed(_) => Ok(Arc::new(assignment)),
-            Outcome::Conflict => Err(OpError::NameTaken("The role assignment".into())),
-        }
-    }
-
-    /// Takes a role assignment away; answers what it was, or `None` if there was none.
-    ///
-    /// # Errors
-    /// That the service cannot.
-    pub async fn delete_role_assignment(
-        &self,
-        id: RoleAssignmentId,
-        call: &mut Call,
-    ) -> Result<Option<Arc<RoleAssignment>>, OpError> {
-        let Some(assignment) = self.directory.current().assignment(id).cloned() else {
-            return Ok(None);
-        };
-        assignment.scope.as_str().clone_into(&mut call.record_mut().resource_id);
-        call.set_property("roleAssignmentId", id.to_string());
-        let key = row_key::<RoleAssignment>(id.as_bytes());
-        let Some(row) = self.snapshot().await?.get(&key).await? else { return Ok(None) };
-        let txn = Txn::new().require(key.clone(), Condition::AtRevision(row.revision)).delete(key);
-        self.commit_rows(call, txn).await?;
-        Ok(Some(assignment))
     }
 }

@@ -1,5 +1,7 @@
 //! A vault's issuers. Their passwords lie beside them, sealed, and are never answered.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use strongroom_authz::Admitted;
@@ -14,6 +16,9 @@ use crate::objects::{Certificates, Objects};
 use crate::request::about_vault;
 use crate::skip_token::List;
 use crate::{Call, OpError, Ops, Page, PageRequest};
+
+/// Issuers read at a time.
+const ROWS: usize = 1_000;
 
 /// Lists the issuers of a vault.
 pub struct GetCertificateIssuers {
@@ -196,7 +201,9 @@ impl<S: Store> Ops<S> {
             let found = found.ok_or_else(|| not_found(name))?;
             let key = layout::issuer(objects.vault, &name.folded());
             let txn = moment.txn().require(key.clone(), Condition::AtRevision(found.revision));
-            if deciding.commit(call, txn.delete(key)).await? {
+            // The accounts that it had go with it, in the sweeper's rounds.
+            let mark = layout::issuer_garbage(objects.vault, &name.folded());
+            if deciding.commit(call, txn.delete(key).put(mark, Vec::new())).await? {
                 return Ok(found.row.issuer);
             }
         }
@@ -215,18 +222,26 @@ pub(crate) async fn find(
     Ok(Some(FoundIssuer { row: open(objects, &folded, &row.value)?, revision: row.revision }))
 }
 
-/// At most `limit` issuers of a vault, by name.
-pub(crate) async fn first(
+/// The certificates of all authorities that a vault's issuers name, each once.
+pub(crate) async fn authorities(
     objects: &Objects<Certificates>,
     snapshot: &impl Snapshot,
-    limit: usize,
-) -> Result<Vec<Issuer>, OpError> {
+) -> Result<Vec<ObjectName>, OpError> {
     let prefix = layout::table(objects.vault, Kind::Certificate, Table::Issuers);
-    let rows = snapshot.scan(&prefix, None, limit).await?;
-    let issuer = |(key, row): &(Bytes, strongroom_store::Versioned)| {
-        Ok(open(objects, folded(key, &prefix)?, &row.value)?.issuer)
-    };
-    rows.iter().map(issuer).collect()
+    let mut named = BTreeMap::new();
+    let mut after: Option<Bytes> = None;
+    loop {
+        let rows = snapshot.scan(&prefix, after.as_deref(), ROWS).await?;
+        let Some((last, _)) = rows.last() else { return Ok(named.into_values().collect()) };
+        after = Some(last.clone());
+        for (key, row) in &rows {
+            let issuer = open(objects, folded(key, &prefix)?, &row.value)?.issuer;
+            if let Some(authority) = authority_of(&issuer) {
+                named.insert(authority.folded(), authority);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A transaction that holds only while an issuer is as it was found.

@@ -23,8 +23,11 @@ mod lifecycle;
 mod listing;
 mod objects;
 mod orders;
+pub mod principals;
 pub mod release;
 mod request;
+pub mod resources;
+pub mod roles;
 mod secrets;
 pub mod setup;
 mod skip_token;
@@ -87,7 +90,9 @@ pub use listing::{
     GetDeletedSecrets, GetKeyVersions, GetKeys, GetSecretVersions, GetSecrets, Listed,
     ListedCertificate, ListedKey, ListedSecret, MAX_PAGE, Page, PageRequest,
 };
-pub use secrets::{GetSecret, RollbackSecret, SecretView, SetSecret, UpdateSecret};
+pub use secrets::{
+    GetSecret, GetSecretProperties, RollbackSecret, SecretView, SetSecret, UpdateSecret,
+};
 pub use sweeper::Swept;
 
 /// The data plane of one node.
@@ -108,6 +113,7 @@ pub struct Ops<S: Store> {
     uses: keys::uses::Uses,
     work: KeyWork,
     orders: orders::Steps,
+    azure_strict: bool,
 }
 
 impl<S: Store> Ops<S> {
@@ -137,6 +143,7 @@ impl<S: Store> Ops<S> {
             uses: keys::uses::Uses::new(),
             work,
             orders: orders::Steps::default(),
+            azure_strict: false,
         }
     }
 

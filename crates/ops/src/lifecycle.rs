@@ -8,6 +8,7 @@ use strongroom_model::{
 };
 use strongroom_store::{Snapshot, Store, Txn, layout};
 
+use crate::certificates::pending;
 use crate::garbage;
 use crate::keys::KeyView;
 use crate::objects::{Certificates, Found, Keys, ObjectKind, Objects, Secrets};
@@ -194,6 +195,12 @@ impl<S: Store> Ops<S> {
         let objects = self.objects::<Certificates>(&authorized).await?;
         let (head, rules) = self.delete(&authorized, &objects, &request.name, call).await?;
         self.forget_certificate(&objects, &request.name).await?;
+        let ended = pending::of(&objects, &self.snapshot().await?, &head).await?;
+        if let Some((ended, _)) = ended.filter(|(pending, _)| !pending.is_in_progress())
+            && let Some(order) = &ended.order
+        {
+            self.abandon_order(&ended.operation, order);
+        }
         self.view_deleted_certificate(&objects, head, rules).await
     }
 

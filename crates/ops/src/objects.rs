@@ -15,13 +15,13 @@ use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Condition, Revision, Snapshot, Txn};
 
 use crate::OpError;
-use crate::certificates::{companions, schedule};
+use crate::certificates::{companions, pending, schedule};
 use crate::keys::rotation;
 
 /// A kind of object, and what lists of it show.
 pub(crate) trait ObjectKind {
     const KIND: Kind;
-    type Listing: Clone + Encode<()> + for<'b> Decode<'b, ()> + Send + Sync;
+    type Listing: Clone + PartialEq + Encode<()> + for<'b> Decode<'b, ()> + Send + Sync;
 
     /// Whether an object lives and dies with a certificate.
     fn is_managed(listing: &Self::Listing) -> bool;
@@ -118,6 +118,7 @@ impl ObjectKind for Certificates {
         head: &Head<CertificateListing>,
     ) -> Result<Txn, OpError> {
         let txn = schedule::set_timer(objects, snapshot, txn, head).await?;
+        let txn = pending::give_up(objects, snapshot, txn, head).await?;
         companions::follow(objects, snapshot, txn, head).await
     }
 
@@ -395,6 +396,23 @@ impl<K: ObjectKind> Objects<K> {
         };
         let txn = self.put_head(txn, &head)?;
         Ok((body.into_iter().fold(txn, |txn, body| txn.put(body.key, body.sealed)), head))
+    }
+
+    /// Refuses what would say of a certificate's key or secret other than the certificate does:
+    /// only
+    /// its tags may change by themselves. Clients that send back all that they read change nothing.
+    pub(crate) fn check_change(
+        &self,
+        before: &VersionRecord<K::Listing>,
+        after: &VersionRecord<K::Listing>,
+    ) -> Result<(), OpError> {
+        let said = |of: &Attributes| (of.enabled, of.not_before, of.expires);
+        let same =
+            said(&before.attributes) == said(&after.attributes) && before.listing == after.listing;
+        match K::is_managed(&before.listing) && !same {
+            true => Err(OpError::Managed(K::KIND)),
+            false => Ok(()),
+        }
     }
 
     /// Puts a version's changed record: into the head if it is the current one.

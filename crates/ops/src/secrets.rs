@@ -1,11 +1,11 @@
 //! Set, get, update and roll back secrets.
 
-use strongroom_authz::Admitted;
+use strongroom_authz::{Admitted, RequestFacts};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::secrets::{MAX_VALUE_BYTES, check_content_type};
 use strongroom_model::{
-    Attributes, AttributesChange, Kind, ObjectName, SecretListing, SoftDelete, Tags, Version,
-    VersionRecord,
+    Attributes, AttributesChange, Kind, ObjectName, Operation, SecretListing, SoftDelete, Tags,
+    Version, VersionRecord,
 };
 use strongroom_store::Store;
 
@@ -46,6 +46,20 @@ pub struct GetSecret {
     pub name: ObjectName,
     /// The version; `None` is the current one.
     pub version: Option<Version>,
+}
+
+/// Reads what is known of a secret's current version; never its value.
+pub struct GetSecretProperties {
+    /// The name.
+    pub name: ObjectName,
+}
+
+impl RequestFacts for GetSecretProperties {
+    const OPERATION: Operation = Operation::GetSecretVersions;
+
+    fn object(&self) -> Option<&ObjectName> {
+        Some(&self.name)
+    }
 }
 
 /// Changes what is said of a version; never its value.
@@ -145,10 +159,26 @@ impl<S: Store> Ops<S> {
         })
     }
 
+    /// What is known of a secret's current version; never its value.
+    ///
+    /// # Errors
+    /// [`OpError::NotFound`], or that the service cannot.
+    pub async fn get_secret_properties(
+        &self,
+        admitted: Admitted<GetSecretProperties>,
+    ) -> Result<SecretView, OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let objects = self.objects::<Secrets>(&authorized).await?;
+        let (found, record) = objects.find(&self.snapshot().await?, &request.name, None).await?;
+        let soft_delete = authorized.vault().soft_delete;
+        Ok(SecretView { name: found.head.name, record, value: None, soft_delete })
+    }
+
     /// `PATCH /secrets/{name}/{version}`: what is said of a version.
     ///
     /// # Errors
-    /// [`OpError::Invalid`], [`OpError::NotFound`], or that the service cannot.
+    /// [`OpError::Invalid`], [`OpError::NotFound`], [`OpError::Managed`] for whatever but tags
+    /// would change of a certificate's secret, or that the service cannot.
     pub async fn update_secret(
         &self,
         admitted: Admitted<UpdateSecret>,
@@ -161,8 +191,9 @@ impl<S: Store> Ops<S> {
         let mut deciding = self.deciding(&authorized, name).await;
         loop {
             let moment = deciding.moment().await?;
-            let (found, record) = objects.find(&moment.snapshot, name, request.version).await?;
-            let record = changed(&record, &request, call);
+            let (found, before) = objects.find(&moment.snapshot, name, request.version).await?;
+            let record = changed(&before, &request, call);
+            objects.check_change(&before, &record)?;
             let (txn, head) = objects.put_changed(moment.txn(), &found, &record, call.id())?;
             let soft_delete = moment.soft_delete();
             if deciding.commit(call, txn).await? {

@@ -129,12 +129,9 @@ fn base_rows<S: Store>(
     let txn = Txn::new().require(key.clone(), Condition::Absent).put(key, value);
     let txn = put(txn, keys, &Tenant { id: tenant, display_name: "Strongroom".into() })?;
     let display_name = "Strongroom subscription".into();
-    let txn = put(txn, keys, &Subscription { id: subscription, tenant, display_name })?;
-    let group = ResourceGroup {
-        subscription,
-        name: setup.resource_group.clone(),
-        location: setup.location.clone(),
-    };
+    let txn = put(txn, keys, &Subscription::new(subscription, tenant, display_name))?;
+    let (name, location) = (setup.resource_group.clone(), setup.location.clone());
+    let group = ResourceGroup::new(subscription, name, location);
     let txn = put(txn, keys, &group)?;
     let (key, value) = ring.new_key(Purpose::Backup(subscription))?;
     Ok(txn.put(key, value))
@@ -153,7 +150,7 @@ fn owner_roles(
             .id;
         let id = RoleAssignmentId(new_guid()?);
         let scope = Scope::subscription(subscription);
-        txn = put(txn, keys, &RoleAssignment { id, principal, role, scope })?;
+        txn = put(txn, keys, &RoleAssignment::new(id, principal, role, scope))?;
     }
     Ok(txn)
 }

@@ -22,7 +22,7 @@ const TIMERS_PER_SCAN: usize = 256;
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Objects purged because their retention ended.
+    /// Objects and vaults purged because their retention ended.
     pub purged: usize,
     /// Keys that got a new version by their rotation policy.
     pub rotated: usize,
@@ -30,7 +30,7 @@ pub struct Swept {
     pub renewed: usize,
     /// Keys and certificates whose owner was told that they near their end, or have ended.
     pub noticed: usize,
-    /// Purged objects whose bodies were collected.
+    /// Purged objects and vaults of which everything was collected.
     pub collected: usize,
     /// Timers that could not be run; they are due at the next sweep again.
     pub failed: usize,
@@ -133,7 +133,10 @@ impl<S: Store> Ops<S> {
                 self.count_timer(&timer, now, Round::Prompt, &mut swept).await;
             }
         }
-        swept.collected = self.collect_garbage(now).await?;
+        self.prune_ledgers(now).await?;
+        swept.purged += self.purge_due_vaults(now).await?;
+        self.collect_issuers().await?;
+        swept.collected = self.collect_garbage(now).await? + self.collect_vaults().await?;
         Ok(swept)
     }
 
@@ -257,8 +260,13 @@ impl<S: Store> Ops<S> {
 
     async fn run_timer(&self, timer: &Timer, now: Timestamp, round: Round) -> Result<Ran, OpError> {
         let directory = self.directory.current();
-        let Some(vault) = directory.vault_by_id(timer.subject.vault) else {
-            return self.drop_timer(timer).await;
+        let id = timer.subject.vault;
+        let Some(vault) = directory.vault_by_id(id) else {
+            // Time stands still in a deleted vault: it may be recovered.
+            return match directory.deleted_vault_by_id(id) {
+                Some(_) => Ok(Ran::Nothing),
+                None => self.drop_timer(timer).await,
+            };
         };
         match timer.subject.kind {
             Kind::Secret => {

@@ -181,6 +181,16 @@ impl<S: Store> KeyRing<S> {
         wrap_new(&self.root, self.root_generation, self.installation, purpose)
     }
 
+    /// The prefix of a key's rows in the store: without them, what it sealed opens no more.
+    pub fn rows_of(&self, purpose: Purpose) -> Vec<u8> {
+        layout::data_keys(purpose.letter(), purpose.owner())
+    }
+
+    /// Forgets a key that was unwrapped before.
+    pub fn forget(&self, purpose: Purpose) {
+        self.cache.remove(&purpose);
+    }
+
     async fn cached(&self, purpose: Purpose) -> Result<Arc<DataKeys>, SealError> {
         if let Some(keys) = self.cache.get(&purpose) {
             return Ok(keys);

@@ -20,7 +20,9 @@
 //! | `v/<vault 16>/c/c/` | the vault's contacts |
 //! | `v/<vault 16>/c/a/<letter><id 16>` | a record of the ACME server |
 //! | `due/<unix time>/<vault 16><kind><incarnation 16>` | a timer |
+//! | `end/<unix time>/<vault 16><kind><incarnation 16><serial 20>` | when a ledger's entry ends |
 //! | `gc/<vault 16><kind><incarnation 16>` | bodies to collect |
+//! | `gv/<vault 16>` | a purged vault to collect |
 //! | `o/<vault 16>/<request 16>` | an audit record on its way to the journal |
 //! | `a/<node 16>` | the anchor of a node's audit chain |
 
@@ -35,8 +37,17 @@ pub const CLOCK: &[u8] = b"s/clock";
 /// All timers, in the order in which they fall due.
 pub const DUE: &[u8] = b"due/";
 
+/// The ends of all entries of ledgers, in their order.
+pub const ENDS: &[u8] = b"end/";
+
 /// All incarnations whose bodies await collection.
 pub const GARBAGE: &[u8] = b"gc/";
+
+/// All purged vaults that await collection.
+pub const VAULT_GARBAGE: &[u8] = b"gv/";
+
+/// All deleted issuers whose accounts await collection.
+pub const ISSUER_GARBAGE: &[u8] = b"gi/";
 
 /// The directory.
 pub const DIRECTORY: &[u8] = b"d/";
@@ -121,6 +132,11 @@ impl Table {
             Self::Acme => b'a',
         }
     }
+}
+
+/// The prefix of everything in a vault.
+pub fn vault(vault: VaultId) -> Vec<u8> {
+    [b"v/", vault.as_bytes().as_slice(), b"/"].concat()
 }
 
 /// The prefix of all rows of a table.
@@ -276,11 +292,50 @@ pub fn due_time(key: &[u8]) -> Option<Timestamp> {
     i64::try_from(u64::from_be_bytes(*bytes)).ok().map(Timestamp)
 }
 
+/// When an authority's ledger need no longer have an entry.
+pub fn end(at: Timestamp, authority: &Subject, serial: &[u8; 20]) -> Vec<u8> {
+    let mut key = ENDS.to_vec();
+    key.extend_from_slice(&u64::try_from(at.0).unwrap_or(0).to_be_bytes());
+    key.push(b'/');
+    authority.write(&mut key);
+    key.extend_from_slice(serial);
+    key
+}
+
+/// When an entry of a ledger ends, and whose it is.
+pub fn read_end(key: &[u8]) -> Option<(Timestamp, Subject, [u8; 20])> {
+    let (at, rest) = key.strip_prefix(ENDS)?.split_first_chunk::<8>()?;
+    let (authority, serial) = rest.split_last_chunk::<20>()?;
+    let at = Timestamp(i64::try_from(u64::from_be_bytes(*at)).ok()?);
+    Some((at, Subject::read(authority)?, *serial))
+}
+
 /// A row that marks an incarnation's bodies for collection.
 pub fn garbage(subject: &Subject) -> Vec<u8> {
     let mut key = GARBAGE.to_vec();
     subject.write(&mut key);
     key
+}
+
+/// The prefix of a vault's rows that mark bodies for collection.
+pub fn garbage_of(vault: VaultId) -> Vec<u8> {
+    [GARBAGE, vault.as_bytes()].concat()
+}
+
+/// A row that marks what a deleted issuer had for collection.
+pub fn issuer_garbage(vault: VaultId, issuer: &str) -> Vec<u8> {
+    [ISSUER_GARBAGE, vault.as_bytes(), issuer.as_bytes()].concat()
+}
+
+/// The vault and the issuer of such a row.
+pub fn read_issuer_garbage(key: &[u8]) -> Option<(VaultId, &str)> {
+    let (vault, issuer) = key.strip_prefix(ISSUER_GARBAGE)?.split_first_chunk::<16>()?;
+    Some((VaultId::from_bytes(*vault), std::str::from_utf8(issuer).ok()?))
+}
+
+/// A row that marks a purged vault for collection.
+pub fn vault_garbage(vault: VaultId) -> Vec<u8> {
+    [VAULT_GARBAGE, vault.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -301,5 +356,11 @@ mod tests {
         assert_eq!(Subject::read(&late), Some(subject));
         assert_eq!(Subject::read(&garbage(&subject)), Some(subject));
         assert_eq!(Subject::read(b"short"), None);
+        let mark = issuer_garbage(subject.vault, "web");
+        assert_eq!(read_issuer_garbage(&mark), Some((subject.vault, "web")));
+        let ended = end(Timestamp(255), &subject, &[3; 20]);
+        assert!(ended < end(Timestamp(256), &subject, &[2; 20]));
+        assert_eq!(read_end(&ended), Some((Timestamp(255), subject, [3; 20])));
+        assert_eq!(read_end(&late), None);
     }
 }

@@ -12,7 +12,7 @@ use strongroom_authz::{Admitted, Authorized};
 use strongroom_crypto::provider::{CryptoProvider, ImportedKey, KeyMaterial};
 use strongroom_model::release::policy_of_new_version;
 use strongroom_model::{
-    Attributes, AttributesChange, Curve, KeyListing, KeyOperation, KeySpec, KeyType, Kind,
+    Attributes, AttributesChange, Curve, Head, KeyListing, KeyOperation, KeySpec, KeyType, Kind,
     ObjectName, PublicKey, ReleasePolicy, SoftDelete, Tags, Version, VersionRecord,
 };
 use strongroom_store::Store;
@@ -83,6 +83,13 @@ pub struct KeyView {
     pub record: VersionRecord<KeyListing>,
     /// The vault's rules for deleted objects.
     pub soft_delete: SoftDelete,
+}
+
+impl KeyView {
+    /// The current version.
+    fn of(head: &Head<KeyListing>, soft_delete: SoftDelete) -> Self {
+        Self { name: head.name.clone(), record: head.current.clone(), soft_delete }
+    }
 }
 
 /// What the maker of a version says of it, whether it is generated or imported.
@@ -184,13 +191,39 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<CreateKey>,
         call: &mut Call,
     ) -> Result<KeyView, OpError> {
+        self.create(admitted, false, call).await
+    }
+
+    /// The same, only if there is no key of the name yet: one that is there stays as it is, and is
+    /// answered.
+    ///
+    /// # Errors
+    /// As [`Ops::create_key`].
+    pub async fn create_first_key(
+        &self,
+        admitted: Admitted<CreateKey>,
+        call: &mut Call,
+    ) -> Result<KeyView, OpError> {
+        self.create(admitted, true, call).await
+    }
+
+    async fn create(
+        &self,
+        admitted: Admitted<CreateKey>,
+        only_first: bool,
+        call: &mut Call,
+    ) -> Result<KeyView, OpError> {
         let (authorized, request) = admitted.into_parts();
         let CreateKey { name, key_type, spec, new } = request;
         self.check_new(key_type, &new)?;
         let objects = self.objects::<Keys>(&authorized).await?;
-        let wanted = Wanted { key_type, new };
+        let wanted = Wanted { key_type, new, only_first };
         // A refusal must not cost a generated key.
-        wanted.release(objects.settable(&self.snapshot().await?, &name).await?.as_ref())?;
+        let found = objects.settable(&self.snapshot().await?, &name).await?;
+        if let Some(found) = found.as_ref().filter(|_| only_first) {
+            return Ok(KeyView::of(&found.head, authorized.vault().soft_delete));
+        }
+        wanted.release(found.as_ref())?;
         self.charge_creation(&authorized, key_type)?;
         let material = self.generate(&authorized, spec).await?;
         self.add_version((&authorized, &objects), &name, wanted, material, call).await
@@ -210,7 +243,7 @@ impl<S: Store> Ops<S> {
         let ImportKey { name, key_type, key, new } = request;
         self.check_new(key_type, &new)?;
         let objects = self.objects::<Keys>(&authorized).await?;
-        let wanted = Wanted { key_type, new };
+        let wanted = Wanted { key_type, new, only_first: false };
         wanted.release(objects.settable(&self.snapshot().await?, &name).await?.as_ref())?;
         let (imported, curve) = match key {
             Imported::Plain(key) => (key, None),
@@ -260,7 +293,8 @@ impl<S: Store> Ops<S> {
     /// `PATCH /keys/{name}/{version}`: what is said of a version.
     ///
     /// # Errors
-    /// [`OpError::Invalid`], [`OpError::NotFound`], or that the service cannot.
+    /// [`OpError::Invalid`], [`OpError::NotFound`], [`OpError::Managed`] for whatever but tags
+    /// would change of a certificate's key, or that the service cannot.
     pub async fn update_key(
         &self,
         admitted: Admitted<UpdateKey>,
@@ -272,8 +306,9 @@ impl<S: Store> Ops<S> {
         let mut deciding = self.deciding(&authorized, name).await;
         loop {
             let moment = deciding.moment().await?;
-            let (found, record) = objects.find(&moment.snapshot, name, request.version).await?;
-            let record = changed(&record, &request, call)?;
+            let (found, before) = objects.find(&moment.snapshot, name, request.version).await?;
+            let record = changed(&before, &request, call)?;
+            objects.check_change(&before, &record)?;
             let (txn, head) = objects.put_changed(moment.txn(), &found, &record, call.id())?;
             let txn = rotation::set_timer(&objects, &moment.snapshot, txn, &head).await?;
             if deciding.commit(call, txn).await? {
@@ -345,6 +380,9 @@ impl<S: Store> Ops<S> {
         loop {
             let moment = deciding.moment().await?;
             let found = objects.settable(&moment.snapshot, name).await?;
+            if let Some(found) = found.as_ref().filter(|_| wanted.only_first) {
+                return Ok(KeyView::of(&found.head, moment.soft_delete()));
+            }
             let (found, body, txn) = (found.as_ref(), private.expose(), moment.txn());
             let draft = Draft {
                 attributes: Attributes::new(&wanted.new.attributes, call.now()),
@@ -365,6 +403,8 @@ impl<S: Store> Ops<S> {
 struct Wanted {
     key_type: KeyType,
     new: NewKey,
+    /// Whether a key that is there stays as it is.
+    only_first: bool,
 }
 
 impl Wanted {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use strongroom_model::{Kind, VaultResource};
+use strongroom_model::{AttributesChange, KeyOperation, Kind, Tags, Timestamp, VaultResource};
 use strongroom_ops::{
     BackupCertificate, BackupKey, DeleteCertificate, DeleteKey, DeleteSecret, GetDeletedKey,
     GetDeletedSecret, OpError, PurgeDeletedCertificate, PurgeDeletedKey, PurgeDeletedSecret,
     RecoverDeletedCertificate, RecoverDeletedKey, RecoverDeletedSecret, RestoreCertificate,
-    RotateKey, UpdateKeyRotationPolicy,
+    RotateKey, UpdateKey, UpdateKeyRotationPolicy, UpdateSecret,
 };
 use strongroom_store::Store;
 use strongroom_store::memory::MemoryStore;
@@ -77,6 +77,63 @@ async fn key_and_secret_are_deleted_recovered_and_purged_with_their_certificate_
     node.ops.sweep().await.unwrap();
     assert_eq!(node.rows().await, empty, "nothing of it is left");
     node.create_certificate(&vault, "web", Some(policy("Self"))).await.unwrap();
+}
+
+fn update_key(key_ops: Option<Vec<KeyOperation>>, attributes: AttributesChange) -> UpdateKey {
+    let (exportable, release_policy) = (None, None);
+    let (name, version, tags) = (name("web"), None, None);
+    UpdateKey { name, version, key_ops, attributes, exportable, release_policy, tags }
+}
+
+fn update_secret(content_type: Option<&str>, attributes: AttributesChange) -> UpdateSecret {
+    let content_type = content_type.map(str::to_owned);
+    UpdateSecret { name: name("web"), version: None, content_type, attributes, tags: None }
+}
+
+/// What a certificate says of them, nobody says otherwise of its key and secret; of their tags, a
+/// client may.
+#[tokio::test]
+async fn of_key_and_secret_only_the_tags_change() {
+    let node = Node::new(MemoryStore::new(), true).await;
+    let vault = node.vault("dev", "rg").await.unwrap();
+    node.create_certificate(&vault, "web", Some(policy("Self"))).await.unwrap();
+    let current = node.key(&vault, "web").await.unwrap().record;
+    let later = Timestamp(current.attributes.expires.unwrap().0 + 1);
+    let attributes = [
+        AttributesChange { enabled: Some(false), ..AttributesChange::default() },
+        AttributesChange { not_before: Some(Timestamp(0)), ..AttributesChange::default() },
+        AttributesChange { expires: Some(later), ..AttributesChange::default() },
+    ];
+    let same = AttributesChange {
+        enabled: Some(true),
+        not_before: current.attributes.not_before,
+        expires: current.attributes.expires,
+    };
+    let keys = attributes.iter().map(|changed| update_key(None, changed.clone()));
+    let ops = update_key(Some(vec![KeyOperation::Sign]), AttributesChange::default());
+    for request in keys.chain([ops]) {
+        let request = node.admit(&vault, request);
+        let refused = node.ops.update_key(request, &mut node.call()).await;
+        assert!(matches!(refused, Err(OpError::Managed(Kind::Key))));
+    }
+    let secrets = attributes.iter().map(|changed| update_secret(None, changed.clone()));
+    let typed = update_secret(Some("text/plain"), AttributesChange::default());
+    for request in secrets.chain([typed]) {
+        let request = node.admit(&vault, request);
+        let refused = node.ops.update_secret(request, &mut node.call()).await;
+        assert!(matches!(refused, Err(OpError::Managed(Kind::Secret))));
+    }
+    // .NET's client sends all that it has read of a version along with the tags.
+    let tags = Tags::parse([("team".to_owned(), "web".to_owned())].into(), 256).unwrap();
+    let key_ops = Some(current.listing.key_ops.clone());
+    let request = UpdateKey { tags: Some(tags.clone()), ..update_key(key_ops, same.clone()) };
+    let request = node.admit(&vault, request);
+    let key = node.ops.update_key(request, &mut node.call()).await.unwrap().record;
+    assert_eq!((key.tags, key.listing), (Some(tags.clone()), current.listing));
+    let request = update_secret(Some("application/x-pkcs12"), same);
+    let request = node.admit(&vault, UpdateSecret { tags: Some(tags.clone()), ..request });
+    let secret = node.ops.update_secret(request, &mut node.call()).await.unwrap().record;
+    assert_eq!(secret.tags, Some(tags));
 }
 
 #[tokio::test]

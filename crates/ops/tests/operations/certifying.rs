@@ -27,7 +27,7 @@ fn exportable(issuer: &str, exportable: bool, content_type: &str) -> PolicyChang
     policy
 }
 
-fn import(certificate: &str, value: &[u8], password: &str) -> ImportCertificate {
+pub(crate) fn import(certificate: &str, value: &[u8], password: &str) -> ImportCertificate {
     ImportCertificate {
         name: name(certificate),
         value: SecretBytes::new(value.to_vec()),
@@ -39,7 +39,7 @@ fn import(certificate: &str, value: &[u8], password: &str) -> ImportCertificate 
     }
 }
 
-fn merge(certificate: &str, chain: Vec<Vec<u8>>) -> MergeCertificate {
+pub(crate) fn merge(certificate: &str, chain: Vec<Vec<u8>>) -> MergeCertificate {
     let (name, attributes) = (name(certificate), AttributesChange::default());
     MergeCertificate { name, chain, attributes, tags: None }
 }
@@ -82,7 +82,7 @@ subjectKeyIdentifier = hash
 ";
 
 /// An authority of OpenSSL, valid at the test's time.
-fn authority(openssl: &OpenSsl) -> Vec<u8> {
+pub(crate) fn authority(openssl: &OpenSsl) -> Vec<u8> {
     openssl.put("configuration", CONFIGURATION);
     openssl.put("index", b"");
     openssl.run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out ca.key");
@@ -95,7 +95,7 @@ fn authority(openssl: &OpenSsl) -> Vec<u8> {
 }
 
 /// A certificate for a request in DER.
-fn certify(openssl: &OpenSsl, csr: &[u8], end: &str) -> Vec<u8> {
+pub(crate) fn certify(openssl: &OpenSsl, csr: &[u8], end: &str) -> Vec<u8> {
     openssl.put("csr", csr);
     openssl.run("req -inform DER -in csr -out request");
     openssl.run(&format!(

@@ -4,9 +4,13 @@
 
 mod authorities;
 mod authority;
+mod authority_backups;
+mod authority_keys;
+mod authority_ledgers;
 mod certificate_lives;
 mod certificates;
 mod certifying;
+mod grouping;
 mod importing;
 mod issuing;
 mod openssl;
@@ -18,3 +22,4 @@ mod setting_up;
 mod support;
 mod sweeping;
 mod unsure;
+mod vaults;

@@ -4,16 +4,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use strongroom_model::certificates::{Contact, OperationStatus, PolicyChange};
+use strongroom_model::certificates::{Contact, IssuerChange, OperationStatus, PolicyChange};
 use strongroom_model::{AttributesChange, VaultResource};
 use strongroom_ops::{
     DeleteCertificate, GetCertificateVersions, Notice, NoticeKind, Notifier, PageRequest,
-    SetCertificateContacts, Swept, UpdateCertificate, UpdateCertificatePolicy,
+    SetCertificateContacts, SetCertificateIssuer, Swept, UpdateCertificate,
+    UpdateCertificatePolicy,
 };
 use strongroom_store::Store;
 use strongroom_store::memory::MemoryStore;
 
 use crate::certificates::{action, policy};
+use crate::certifying::{authority, certify, merge};
+use crate::openssl::OpenSsl;
 use crate::support::{Node, name};
 use crate::unsure::{Failure, UnsureStore};
 
@@ -153,6 +156,33 @@ async fn a_renewal_that_fails_says_why_and_is_tried_ever_later() {
     assert_eq!(node.ops.sweep().await.unwrap().renewed, 1);
     let done = node.operation(&vault, "web").await.unwrap();
     assert_eq!((done.status, done.error), (OperationStatus::Completed, None));
+}
+
+/// Its request may lie with an authority outside, whose answer is of no use without the key.
+#[tokio::test]
+async fn a_renewal_that_fails_leaves_an_operation_that_can_be_merged() {
+    let (node, vault, _) = telling().await;
+    let sent = IssuerChange { provider: Some("DigiCert".into()), ..IssuerChange::default() };
+    let request = node.admit(&vault, SetCertificateIssuer { issuer: name("company"), sent });
+    node.ops.set_certificate_issuer(request, &mut node.call()).await.unwrap();
+    node.create_certificate(&vault, "web", Some(renews("Self"))).await.unwrap();
+    node.create_certificate(&vault, "web", Some(renews("company"))).await.unwrap();
+    let refused = node.operation(&vault, "web").await.unwrap();
+    assert_eq!(refused.status, OperationStatus::Failed);
+    node.clock.advance(340 * DAY).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(node.ops.renew_due_certificates().await.unwrap().failed, 1);
+        node.clock.advance(DAY).await.unwrap();
+    }
+    let after = node.operation(&vault, "web").await.unwrap();
+    assert_eq!((after.request_id, &after.csr), (refused.request_id, &refused.csr));
+    assert_eq!(after.error.unwrap().code, refused.error.unwrap().code);
+    let openssl = OpenSsl::new();
+    let above = authority(&openssl);
+    let leaf = certify(&openssl, &refused.csr, "20361201000000Z");
+    let request = node.admit(&vault, merge("web", vec![leaf.clone(), above]));
+    let merged = node.ops.merge_certificate(request, &mut node.call()).await.unwrap();
+    assert_eq!((&merged.chain[0], merged.record.version), (&leaf, refused.version));
 }
 
 #[tokio::test]

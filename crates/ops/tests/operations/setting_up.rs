@@ -1,10 +1,11 @@
 //! An installation is made once; vaults, applications and assignments have names of their own.
 
 use strongroom_directory::row::{AuthorityRow, OwnerRow};
-use strongroom_model::{Assignments, InstallationId, Scope};
+use strongroom_model::{InstallationId, Scope};
 use strongroom_ops::OpError;
 use strongroom_ops::identities::find_principal;
 use strongroom_ops::setup::{Owner, Setup, initialise};
+use strongroom_ops::vaults::VaultRefusal;
 use strongroom_seal::KeyRing;
 use strongroom_store::memory::MemoryStore;
 
@@ -26,7 +27,7 @@ async fn an_installation_is_made_once() {
     let digest = node.directory.secret_digest(node.owner.client_secret.expose());
     assert_eq!(application.credentials[0].digest, digest);
     assert_eq!(node.owner.client_secret.len(), 43, "256 bits in base64url");
-    let roles = directory.of(node.owner.object_id);
+    let roles = directory.access().of(node.owner.object_id);
     let subscription = Scope::subscription(node.owner.subscription);
     assert_eq!(roles.len(), 2);
     assert!(roles.iter().all(|assignment| assignment.scope == subscription));
@@ -65,9 +66,9 @@ async fn vaults_have_names_of_their_own() {
     assert_eq!(made.resource_group.as_str(), "rg", "the group's own spelling");
     assert_eq!((made.location.as_str(), made.tenant), ("local", node.owner.tenant));
     let taken = node.vault("my-vault", "rg").await.unwrap_err();
-    assert!(matches!(taken, OpError::NameTaken(_)), "{taken}");
+    assert!(matches!(taken, OpError::Vault(VaultRefusal::NameTaken(_))), "{taken}");
     let nowhere = node.vault("other", "absent").await.unwrap_err();
-    assert!(matches!(nowhere, OpError::NoSuch(_)), "{nowhere}");
+    assert!(matches!(nowhere, OpError::Vault(VaultRefusal::GroupNotFound(_))), "{nowhere}");
     assert!(node.ring.vault(made.id).await.is_ok(), "with its key");
     assert_eq!(node.directory.current().vaults().count(), 1);
 }
@@ -94,7 +95,7 @@ async fn a_role_is_assigned_once_at_a_scope() {
     let gone = ops.delete_role_assignment(made.id, &mut node.call()).await.unwrap();
     assert_eq!(gone.unwrap().id, made.id);
     assert!(ops.delete_role_assignment(made.id, &mut node.call()).await.unwrap().is_none());
-    assert_eq!(node.directory.current().of(principal).len(), 1);
+    assert_eq!(node.directory.current().access().of(principal).len(), 1);
 }
 
 #[tokio::test]

@@ -124,11 +124,13 @@ impl<S: Store> Node<S> {
             identity_type: IdentityType::App,
             issuer: String::new(),
         };
+        let policies = vault.policies_in_force();
         let access = Access {
             caller: Arc::new(caller),
             operation: T::OPERATION,
             vault: Arc::clone(vault),
             vault_scope: &vault.scope(),
+            policies: policies.as_ref(),
             object: request.object().cloned(),
         };
         let authorized = authorise(access, &*self.directory.current()).unwrap();
