@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::Activity;
 use crate::headers::Connection;
+use crate::proxy_protocol;
 use crate::public;
 use crate::service::Service;
 use crate::tls::ACME_TLS;
@@ -88,7 +89,7 @@ impl Limits {
 
 /// Serves a connection until it ends, or until `stop` and its requests in flight are answered.
 pub(crate) async fn serve<S: Store>(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     acceptor: TlsAcceptor,
     limits: Limits,
@@ -97,9 +98,12 @@ pub(crate) async fn serve<S: Store>(
 ) {
     let Ok(local) = stream.local_addr() else { return };
     let _ = stream.set_nodelay(true);
-    let handshake = tokio::time::timeout(limits.handshake, acceptor.accept(stream));
-    let tls = match handshake.await {
-        Ok(Ok(tls)) => tls,
+    let shake = async {
+        let client = client(&mut stream, peer, &service).await?;
+        Ok::<_, std::io::Error>((client, acceptor.accept(stream).await?))
+    };
+    let (peer, tls) = match tokio::time::timeout(limits.handshake, shake).await {
+        Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {
             service.metrics().handshake_failed();
             tracing::debug!(%peer, %error, "the TLS handshake failed");
@@ -154,9 +158,21 @@ pub(crate) async fn serve<S: Store>(
     }
 }
 
+/// Who is at the other end: behind a proxy that says so, its client.
+async fn client<S: Store>(
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+    service: &Service<S>,
+) -> std::io::Result<SocketAddr> {
+    if !service.network().is_proxy(peer.ip()) {
+        return Ok(peer);
+    }
+    Ok(proxy_protocol::client(stream).await?.unwrap_or(peer))
+}
+
 /// Serves a connection without TLS, which gets nothing but what is public.
 pub(crate) async fn serve_plain<S: Store>(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     limits: Limits,
     service: Arc<Service<S>>,
@@ -164,6 +180,8 @@ pub(crate) async fn serve_plain<S: Store>(
 ) {
     let Ok(local) = stream.local_addr() else { return };
     let _ = stream.set_nodelay(true);
+    let client = tokio::time::timeout(limits.handshake, client(&mut stream, peer, &service));
+    let Ok(Ok(peer)) = client.await else { return };
     let info = ConnectionInfo { local, peer, sni: None, tls_version: "" };
     let connection = Arc::new(Connection::new(info));
     let activity = Activity::new();

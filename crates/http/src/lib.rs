@@ -8,6 +8,8 @@ mod body;
 pub mod connection;
 mod error;
 mod headers;
+mod network;
+mod proxy_protocol;
 mod public;
 mod query;
 pub mod server;
@@ -18,6 +20,7 @@ mod vault;
 
 pub use connection::Limits;
 pub use error::HttpError;
+pub use network::NetworkTrust;
 pub use server::{Server, Shutdown};
 pub use service::Service;
 pub use tls::Tls;

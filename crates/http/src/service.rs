@@ -21,13 +21,14 @@ use strongroom_store::Store;
 use tower::ServiceExt;
 
 use crate::headers::{self, Connection};
+use crate::network::NetworkTrust;
 use crate::public;
 use crate::vault::{self, AcmeServer, Problem};
 
-/// How long a sign-in may take, its body included.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a sign-in or a call of the control plane may take, its body included.
+const ROUTER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A vault's answer is one piece; the token service streams through axum.
+/// A vault's answer is one piece; the others stream through axum.
 pub(crate) type ResponseBody = Either<Full<Bytes>, AxumBody>;
 
 /// Everything an answer needs.
@@ -35,10 +36,12 @@ pub struct Service<S: Store> {
     pub(crate) ops: Arc<Ops<S>>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) endpoints: Endpoints,
-    login: Router,
+    /// The hosts that axum routers answer for: the token service, and those that were added.
+    routers: Vec<(Host, Router)>,
     metrics: Arc<HttpMetrics>,
     release: Option<Release>,
     acme: Option<AcmeServer>,
+    network: NetworkTrust,
 }
 
 impl<S: Store> Service<S> {
@@ -50,7 +53,31 @@ impl<S: Store> Service<S> {
         login: Router,
         metrics: Arc<HttpMetrics>,
     ) -> Self {
-        Self { ops, authenticator, endpoints, login, metrics, release: None, acme: None }
+        let routers = vec![(Host::Login, login)];
+        Self {
+            ops,
+            authenticator,
+            endpoints,
+            routers,
+            metrics,
+            release: None,
+            acme: None,
+            network: NetworkTrust::default(),
+        }
+    }
+
+    /// The same service, which trusts these about the network.
+    #[must_use]
+    pub fn with_network_trust(self, network: NetworkTrust) -> Self {
+        Self { network, ..self }
+    }
+
+    /// The same service, where a router answers for a host of the installation's own.
+    #[must_use]
+    pub fn with_host(mut self, host: Host, router: Router) -> Self {
+        self.routers.retain(|(known, _)| *known != host);
+        self.routers.push((host, router));
+        self
     }
 
     /// The same service, which also releases keys.
@@ -71,6 +98,10 @@ impl<S: Store> Service<S> {
         self.acme.as_ref()
     }
 
+    pub(crate) fn network(&self) -> &NetworkTrust {
+        &self.network
+    }
+
     pub(crate) fn release(&self) -> Option<&Release> {
         self.release.as_ref()
     }
@@ -86,6 +117,7 @@ impl<S: Store> Service<S> {
         connection: Arc<Connection>,
         request: Request<Incoming>,
     ) -> Result<Response<ResponseBody>, Infallible> {
+        let connection = self.network.behind_proxy(connection, request.headers());
         let host = authority(&request).and_then(|authority| self.endpoints.host(authority));
         let stray = match &host {
             _ if is_repeated(&request, header::HOST) => {
@@ -97,7 +129,8 @@ impl<S: Store> Service<S> {
             Some(host) if !self.same_kind(host, connection.info.sni.as_deref()) => {
                 Some(Problem::Misdirected)
             }
-            Some(Host::Vault(_) | Host::Login) => None,
+            Some(Host::Vault(_)) => None,
+            Some(host) if self.router(host).is_some() => None,
             Some(_) => Some(Problem::HostNotServed),
             None => Some(Problem::UnknownHost(self.endpoints.base().to_owned())),
         };
@@ -111,7 +144,13 @@ impl<S: Store> Service<S> {
             (None, Some(Host::Vault(name))) => {
                 vault::respond(&self, &connection, &name, request).await.map(Either::Left)
             }
-            (None, _) => self.login(&connection, request).await,
+            (None, host) => match host.and_then(|host| self.router(&host)) {
+                Some(router) => through(router.clone(), &connection, request).await,
+                None => {
+                    let problem = Problem::HostNotServed;
+                    vault::refuse(&self, &connection, &request, &problem).await.map(Either::Left)
+                }
+            },
         })
     }
 
@@ -121,24 +160,29 @@ impl<S: Store> Service<S> {
         sni.is_none_or(|sni| self.endpoints.host(sni).as_ref().map(kind) == Some(kind(host)))
     }
 
-    async fn login(
-        &self,
-        connection: &Connection,
-        mut request: Request<Incoming>,
-    ) -> Response<ResponseBody> {
-        request.extensions_mut().insert(Arc::clone(&connection.info));
-        let answer = self.login.clone().oneshot(request.map(AxumBody::new));
-        let mut response = match tokio::time::timeout(LOGIN_TIMEOUT, answer).await {
-            Ok(Ok(response)) => response.map(Either::Right),
-            Ok(Err(never)) => match never {},
-            Err(_) => late(),
-        };
-        headers::put_security(response.headers_mut());
-        response
+    fn router(&self, host: &Host) -> Option<&Router> {
+        self.routers.iter().find(|(known, _)| known == host).map(|(_, router)| router)
     }
 }
 
-/// The answer to a sign-in that did not come whole in time.
+/// Answers by a router, which learns of the connection through an extension.
+async fn through(
+    router: Router,
+    connection: &Connection,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    request.extensions_mut().insert(Arc::clone(&connection.info));
+    let answer = router.oneshot(request.map(AxumBody::new));
+    let mut response = match tokio::time::timeout(ROUTER_TIMEOUT, answer).await {
+        Ok(Ok(response)) => response.map(Either::Right),
+        Ok(Err(never)) => match never {},
+        Err(_) => late(),
+    };
+    headers::put_security(response.headers_mut());
+    response
+}
+
+/// The answer to a request that did not come whole in time.
 fn late() -> Response<ResponseBody> {
     let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::REQUEST_TIMEOUT;

@@ -7,6 +7,7 @@
 //! Sources: the Key Vault data-plane specification, and recorded answers of the real service.
 
 pub mod acme;
+pub mod arm_vaults;
 pub mod attributes;
 pub mod backup;
 pub mod base64url;
@@ -15,6 +16,7 @@ pub mod certificate_policy;
 pub mod certificates;
 pub mod deletion;
 pub mod error;
+pub mod graph;
 pub mod identity;
 pub mod json;
 pub mod keys;

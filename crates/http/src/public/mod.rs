@@ -4,7 +4,8 @@
 //! Whoever verifies a certificate has no account here, and may have no trusted TLS either, so the
 //! same is answered at `https://<vault>.vault.<base>/pki/<authority>/…` and, where the operator
 //! opens one, on a listener without TLS at `/<vault>/<authority>/…`. Nothing of it is secret, and
-//! all of it is signed. Reads are counted, not recorded, as those of the token service's discovery
+//! all of it is signed. A vault's firewall holds here too. Reads are counted, not
+//! recorded, as those of the token service's discovery
 //! documents are; refusals are recorded as those of requests without a token.
 
 mod route;
@@ -18,6 +19,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::Full;
 use hyper::body::Incoming;
 use strongroom_audit::AuditError;
+use strongroom_authz::network;
 use strongroom_directory::Vault;
 use strongroom_ops::{MAX_OCSP_BYTES, OpError, Published};
 use strongroom_store::Store;
@@ -107,7 +109,12 @@ async fn answer<S: Store>(
     let started = Instant::now();
     let (head, body) = request.into_parts();
     let request = Request::from_parts(head, ());
-    let outcome = match at.vault.zip(asked) {
+    // Whom the vault's firewall does not let in sees no vault: nobody has signed in here, and the
+    // status alone is answered.
+    let open = at.vault.filter(|vault| {
+        network::admit(&vault.firewall, at.connection.info.peer.ip(), None, &[]).is_ok()
+    });
+    let outcome = match open.zip(asked) {
         Some((vault, asked)) => read(service, vault, asked, &request, body).await,
         None => Err(Refusal::NotFound),
     };

@@ -78,7 +78,7 @@ pub(crate) fn authorised(
     let record = call.record_mut();
     record.rbac_authorized = Some(decision.is_ok());
     if let Ok(authorized) = &decision {
-        record.applied_assignment_id = Some(authorized.assignment().to_string());
+        record.applied_assignment_id = authorized.assignment().map(|id| id.to_string());
     }
     decision
 }

@@ -12,6 +12,7 @@ mod problem;
 mod route;
 mod secrets;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,9 +20,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use strongroom_authn::{Challenge, bearer_token};
-use strongroom_authz::{Access, authorise};
+use strongroom_authz::{Access, authorise, network};
 use strongroom_directory::{Directory, Vault};
-use strongroom_model::{Operation, TenantId};
+use strongroom_model::{Caller, Operation, TenantId};
 use strongroom_ops::Call;
 use strongroom_store::Store;
 
@@ -83,6 +84,7 @@ pub(crate) async fn respond<S: Store>(
         tenant,
         vault_name,
         base: &base,
+        address: connection.info.peer.ip(),
     };
     let mut operation = None;
     let outcome = attempt(&asked, request, &mut call, &mut operation).await;
@@ -148,9 +150,11 @@ struct Asked<'a, S: Store> {
     vault_name: &'a str,
     /// The vault's URL.
     base: &'a str,
+    /// Whence it comes.
+    address: IpAddr,
 }
 
-/// Authenticate, find the vault, route, authorise; the operation does the rest.
+/// Authenticate, find the vault, pass its firewall, route, authorise; the operation does the rest.
 async fn attempt<S: Store>(
     asked: &Asked<'_, S>,
     request: Request<Incoming>,
@@ -172,9 +176,13 @@ async fn attempt<S: Store>(
 
     let method = method(&head.method, &head.headers);
     let query = Query::parse(head.uri.query());
-    let route = route::parse(&method, head.uri.path())?;
-    *operation = Some(route.operation);
-    call.record_mut().operation = route.operation.audit_name().into();
+    let route = route::parse(&method, head.uri.path());
+    if let Ok(route) = &route {
+        *operation = Some(route.operation);
+        call.record_mut().operation = route.operation.audit_name().into();
+    }
+    admit_network(service, vault, asked.address, &caller)?;
+    let route = route?;
     let api_version = ApiVersion::parse(query.get("api-version"))?;
     call.record_mut().api_version = api_version.as_str().into();
     api_version.check(route.operation)?;
@@ -185,6 +193,7 @@ async fn attempt<S: Store>(
             operation: route.operation,
             vault: Arc::clone(&vault.resource),
             vault_scope: &vault.scope,
+            policies: vault.policies.as_ref(),
             object: route.name.clone(),
         },
         directory,
@@ -192,6 +201,18 @@ async fn attempt<S: Store>(
     let authorized = draft::authorised(call, authorized)?;
     let exchange = Exchange { service, api_version, query, base };
     operate::operate(&exchange, authorized, route, body, call).await
+}
+
+/// Decided anew for every request: the firewall may have changed since the last one.
+fn admit_network<S: Store>(
+    service: &Service<S>,
+    vault: &Vault,
+    address: IpAddr,
+    caller: &Arc<Caller>,
+) -> Result<(), Problem> {
+    let trusted = &service.network().principals;
+    network::admit(&vault.firewall, address, Some(caller), trusted)
+        .map_err(|refusal| Problem::Network(refusal, Arc::clone(caller)))
 }
 
 /// The method, or the one that a POST says it stands for.

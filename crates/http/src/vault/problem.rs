@@ -1,12 +1,14 @@
 //! Every refusal and failure, and the answer of the real service to it. One exhaustive match.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::StatusCode;
 use strongroom_authn::TokenFault;
-use strongroom_authz::Denied;
-use strongroom_model::{Kind, ModelError, VaultResource};
+use strongroom_authz::{Denied, NetworkRefusal, Reason};
+use strongroom_model::{Caller, Kind, ModelError, VaultResource};
 use strongroom_ops::release::ReleaseRefusal;
+use strongroom_ops::vaults::VaultRefusal;
 use strongroom_ops::{OpError, Unusable};
 
 use crate::body::BodyError;
@@ -26,6 +28,8 @@ pub(crate) enum Problem {
     UnknownHost(String),
     /// A host of no vault.
     VaultNotFound(String),
+    /// The vault's firewall does not let the caller in.
+    Network(NetworkRefusal, Arc<Caller>),
     /// No right to do it.
     Denied(Box<Denied>),
     /// No operation at this path.
@@ -139,6 +143,7 @@ impl Problem {
                 "VaultNotFound",
                 format!("The vault '{name}' was not found. Check its name in the URL."),
             ),
+            Self::Network(refusal, caller) => network_answer(refusal, caller),
             Self::Denied(denied) => denied_answer(denied),
             Self::NoRoute => answer(
                 StatusCode::NOT_FOUND,
@@ -227,6 +232,7 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
         )),
         OpError::SkipToken => bad(SKIP_TOKEN),
         OpError::VaultGone => answer(S::NOT_FOUND, "VaultNotFound", "The vault no longer exists."),
+        OpError::Vault(refusal) => vault_refusal(refusal),
         OpError::NameTaken(what) => conflict(format!("{what} already exists.")),
         OpError::NoSuch(text) => answer(S::NOT_FOUND, "ResourceNotFound", text.clone()),
         OpError::AuditFull | OpError::Unavailable(_) => {
@@ -257,7 +263,29 @@ fn throttled(reason: &str) -> ErrorAnswer {
 }
 
 fn denied_answer(denied: &Denied) -> ErrorAnswer {
-    forbidden(rbac_text(denied)).inner("ForbiddenByRbac")
+    match denied.reason {
+        Reason::NoPolicy => forbidden(no_policy_text(denied)).inner("AccessDenied"),
+        Reason::NoPermission => forbidden(no_permission_text(denied)).inner("ForbiddenByPolicy"),
+        Reason::NotOnBehalf => forbidden(on_behalf_text(denied)).inner("ForbiddenByPolicy"),
+        _ => forbidden(rbac_text(denied)).inner("ForbiddenByRbac"),
+    }
+}
+
+fn network_answer(refusal: &NetworkRefusal, caller: &Caller) -> ErrorAnswer {
+    match refusal {
+        // Completed with the vault by [`with_vault`].
+        NetworkRefusal::Firewall(address) => forbidden(format!(
+            "{NOT_AUTHORIZED_ADDRESS}\r\nClient address: {address}\r\nCaller: {}",
+            shown(caller)
+        ))
+        .inner("ForbiddenByFirewall"),
+        NetworkRefusal::Disabled => forbidden(format!(
+            "Public network access is disabled and request is not from a trusted service nor via \
+             an approved private link.\r\nCaller: {}",
+            shown(caller)
+        ))
+        .inner("ForbiddenByConnection"),
+    }
 }
 
 /// The real service's text.
@@ -269,6 +297,13 @@ fn pending_not_found(name: &str) -> ErrorAnswer {
 fn not_issued(what: &str) -> ErrorAnswer {
     let text = format!("No authority of this vault issued {what}.");
     answer(StatusCode::NOT_FOUND, "CertificateNotFound", text)
+}
+
+/// What the control plane refuses about vaults. No operation of the data plane meets it.
+fn vault_refusal(refusal: &VaultRefusal) -> ErrorAnswer {
+    let (status, code) = refusal.status_and_code();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    answer(status, code, refusal.to_string())
 }
 
 fn release_answer(refusal: &ReleaseRefusal) -> ErrorAnswer {
@@ -309,12 +344,13 @@ const PURGE_PROTECTED: &str = "Operation \"purge\" is not allowed because purge 
 
 /// Refusals that name the vault in the real service's answer.
 pub(crate) fn with_vault(mut answer: ErrorAnswer, vault: Option<&VaultResource>) -> ErrorAnswer {
-    if let Some(vault) = vault
-        && answer.message == PURGE_PROTECTED
-    {
+    let of_network = ["ForbiddenByFirewall", "ForbiddenByConnection"];
+    let names_vault = answer.message == PURGE_PROTECTED
+        || answer.inner.is_some_and(|inner| of_network.contains(&inner));
+    if let Some(vault) = vault.filter(|_| names_vault) {
+        let message = &answer.message;
         answer.message =
-            format!("{PURGE_PROTECTED}\r\nVault: {};location={}", vault.name, vault.location)
-                .into();
+            format!("{message}\r\nVault: {};location={}", vault.name, vault.location).into();
     }
     answer
 }
@@ -400,14 +436,60 @@ fn managed_code(kind: Kind) -> &'static str {
     }
 }
 
+const NOT_AUTHORIZED_ADDRESS: &str =
+    "Client address is not authorized and caller is not a trusted service.";
+
+/// A caller as the real service shows it where it has looked at access policies.
+fn shown(caller: &Caller) -> String {
+    format!(
+        "appid={};oid={};numgroups={};iss={}",
+        caller.app_id.as_deref().unwrap_or_default(),
+        caller.object_id,
+        caller.groups.len(),
+        caller.issuer,
+    )
+}
+
+/// The real service's text.
+fn no_policy_text(denied: &Denied) -> String {
+    let caller = shown(&denied.caller);
+    format!("Access denied. Caller was not found on any access policy.\r\nCaller: {caller}")
+}
+
+/// The real service's text.
+fn no_permission_text(denied: &Denied) -> String {
+    let (collection, permission) = denied.operation.permission();
+    format!(
+        "The user, group or application '{}' does not have {collection} {permission} permission on \
+         key vault '{};location={}'. For help resolving this issue, please see \
+         https://go.microsoft.com/fwlink/?linkid=2125287",
+        shown(&denied.caller),
+        denied.vault.name,
+        denied.vault.location,
+    )
+}
+
+/// The real service's text.
+fn on_behalf_text(denied: &Denied) -> String {
+    format!(
+        "The policy requires the caller '{}' to use on-behalf-of (OBO) flow. For more information \
+         on OBO, please see https://go.microsoft.com/fwlink/?linkid=2152310",
+        shown(&denied.caller)
+    )
+}
+
 /// The real service's text, line ends included.
 fn rbac_text(denied: &Denied) -> String {
     let caller = &denied.caller;
+    let (denial, reason) = match denied.reason {
+        Reason::DenyAssignment(id) => (format!("'{id}'"), "DeniedByDenyAssignment"),
+        _ => ("null".to_owned(), "DeniedWithNoValidRBAC"),
+    };
     format!(
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny \
          assignments or role definitions were changed recently, please observe propagation time.\
          \r\nCaller: appid={};oid={};iss={}\r\nAction: '{}'\r\nResource: '{}'\r\nAssignment: (not \
-         found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: \
+         found)\r\nDenyAssignmentId: {denial}\r\nDecisionReason: '{reason}' \r\nVault: \
          {};location={}\r\n",
         caller.app_id.as_deref().unwrap_or_default(),
         caller.object_id,

@@ -9,9 +9,9 @@ use crate::support::acme::{AcmeClient, Key, Web, authority, b64, bind, binding, 
 use crate::support::{DAY, Features, Server};
 
 /// A name that leads to loopback (RFC 6761, section 6.3).
-const NAME: &str = "localhost";
+pub(crate) const NAME: &str = "localhost";
 
-async fn server(web: &Web) -> Server {
+pub(crate) async fn server(web: &Web) -> Server {
     let server = Server::with(Features { acme: Some(web.port), ..Features::default() }).await;
     authority(&server, "web").await;
     server
@@ -19,7 +19,7 @@ async fn server(web: &Web) -> Server {
 
 /// The type of a problem document.
 #[track_caller]
-fn refused(answer: &crate::support::Answer, status: u16, kind: &str) {
+pub(crate) fn refused(answer: &crate::support::Answer, status: u16, kind: &str) {
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     assert_eq!(answer.status, status, "{body}");
     assert_eq!(answer.header("content-type"), "application/problem+json", "{body}");
@@ -445,6 +445,20 @@ async fn control_of_a_host_revokes_no_mailbox() {
         let payload = json!({ "certificate": b64(der.unwrap()) });
         let answer = client.post(&revoke, &payload).await;
         assert_eq!(answer.status, status, "{name}: {}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
+#[tokio::test]
+async fn a_short_life_is_counted_in_days() {
+    let web = Web::start().await;
+    let server = server(&web).await;
+    profile(&server, "week", &json!({ "acme": true, "max_days": 7 })).await;
+    for (issuer, days) in [("week", 7), ("web", 90)] {
+        let client = AcmeClient::registered(&server, issuer, &server.token).await;
+        let chain = client.obtain(&web, &[NAME], &Key::generate()).await;
+        let facts = strongroom_pki::facts(&chain[0]).unwrap();
+        let left = facts.not_after.0 - server.now();
+        assert!((left - days * 86_400).abs() <= 60, "{issuer}: {left} s");
     }
 }
 

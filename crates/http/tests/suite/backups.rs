@@ -127,9 +127,9 @@ async fn another_subscription_refuses_it() {
 async fn add_subscription(server: &Server<MemoryStore>, id: SubscriptionId) {
     let node = &server.node;
     let name = ResourceGroupName::parse("rg").unwrap();
-    let group = ResourceGroup { subscription: id, name: name.clone(), location: "local".into() };
+    let group = ResourceGroup::new(id, name.clone(), "local".into());
     let display_name = "second".into();
-    let row = Subscription { id, tenant: server.owner.tenant, display_name };
+    let row = Subscription::new(id, server.owner.tenant, display_name);
     let rows = [node.directory.row(&row).unwrap(), node.directory.row(&group).unwrap()];
     let key = node.ring.new_key(Purpose::Backup(id)).unwrap();
     let txn = rows.into_iter().chain([key]).fold(Txn::new(), |txn, (k, v)| txn.put(k, v));

@@ -290,5 +290,18 @@ async fn companions() {
     for (case, target) in [("secret_delete", "/secrets/a"), ("key_delete", "/keys/a")] {
         golden.case(case, server.ask(DELETE, target)).await.expect(403);
     }
+    let change = |target: &str, body: Value| send(&server, PATCH, target, &body);
+    let ops = json!({ "key_ops": ["sign"] });
+    golden.case("key_update", change("/keys/a", ops)).await.expect(403);
+    let typed = json!({ "contentType": "text/plain" });
+    golden.case("secret_update", change("/secrets/a/", typed)).await.expect(403);
+    let tags = json!({ "tags": { "a": "b" } });
+    golden.case("key_tags", change("/keys/a", tags)).await.expect(200);
+    let x509 = json!({ "subject": "CN=root", "basic_constraints": { "ca": true } });
+    let key = json!({ "kty": "EC", "crv": "P-256" });
+    let root = json!({ "issuer": { "name": "Self" }, "key_props": key, "x509_props": x509 });
+    let root = json!({ "policy": root });
+    server.post("/certificates/root/create", &root).await.expect(202);
+    golden.case("authority_key", server.ask(GET, "/keys/root")).await.expect(200);
     golden.finish();
 }

@@ -5,7 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access_policies;
 mod acme;
+mod acme_rows;
 mod auditing;
 mod backups;
 mod bad_input;
@@ -13,6 +15,7 @@ mod certificate_bad_input;
 mod certificate_goldens;
 mod concurrency;
 mod crash;
+mod firewall;
 mod goldens;
 mod hosts;
 mod key_bad_input;

@@ -78,13 +78,20 @@ impl Ask {
 pub(crate) struct Client {
     roots: Arc<RootCertStore>,
     address: SocketAddr,
+    /// What is sent before the handshake.
+    preamble: Vec<u8>,
 }
 
 impl Client {
     pub(crate) fn new(root: CertificateDer<'static>, address: SocketAddr) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(root).unwrap();
-        Self { roots: Arc::new(roots), address }
+        Self { roots: Arc::new(roots), address, preamble: Vec::new() }
+    }
+
+    /// The same client, which sends this before each handshake, as proxies do.
+    pub(crate) fn after(&self, preamble: &[u8]) -> Self {
+        Self { preamble: preamble.to_vec(), ..self.clone() }
     }
 
     /// A verified connection that has agreed on `protocol`.
@@ -96,9 +103,10 @@ impl Client {
             .with_root_certificates(Arc::clone(&self.roots))
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from(sni.to_owned()).unwrap();
+        stream.write_all(&self.preamble).await.unwrap();
         let tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(protocol.as_bytes()));
         tls

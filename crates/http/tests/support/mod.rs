@@ -17,7 +17,7 @@ pub(crate) use answer::Answer;
 pub(crate) use client::{Ask, Client};
 pub(crate) use meddled::{MeddledStore, Mood};
 pub(crate) use node::{Node, audited, embedded};
-pub(crate) use server::{Features, Server};
+pub(crate) use server::{Features, Identity, Server};
 
 /// The version that a request names unless the test says otherwise.
 pub(crate) const API: &str = "2025-07-01";

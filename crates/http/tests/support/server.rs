@@ -17,7 +17,7 @@ use strongroom_authn::{Authenticator, OutgoingRules};
 use strongroom_authz::roles;
 use strongroom_directory::Directory;
 use strongroom_directory::row::{AuthorityRow, TokenKeyRow, row_key};
-use strongroom_http::{Limits, Service, Shutdown, Tls};
+use strongroom_http::{Limits, NetworkTrust, Service, Shutdown, Tls};
 use strongroom_identity::rotation::{self, RotationStep};
 use strongroom_identity::{TokenAudit, TokenOutcome, TokenService, Unaudited};
 use strongroom_model::{
@@ -27,7 +27,7 @@ use strongroom_model::{
 use strongroom_monitor::HttpMetrics;
 use strongroom_ops::Swept;
 use strongroom_ops::setup::{Owner, Setup, initialise};
-use strongroom_ops::vaults::CreateVault;
+use strongroom_ops::vaults::{CreateVault, VaultAddress, VaultEditor, VaultSettings};
 use strongroom_pki::Authority;
 use strongroom_store::disk::FaultDisk;
 use strongroom_store::memory::MemoryStore;
@@ -56,6 +56,10 @@ pub(crate) struct Features {
     pub(crate) release: bool,
     /// Its authorities serve ACME, and look for HTTP-01 answers at this port.
     pub(crate) acme: Option<u16>,
+    /// It believes this machine when it says whom it forwards.
+    pub(crate) behind_proxy: bool,
+    /// The owner is a trusted service.
+    pub(crate) trusts_owner: bool,
 }
 
 /// A running server with a vault `dev` (90 days of retention) and an owner.
@@ -132,7 +136,15 @@ impl<S: Store> Server<S> {
         let endpoints = Endpoints::new("localhost", port);
         let row: AuthorityRow = node.directory.read(b"").await.unwrap().unwrap();
         let authority = Authority::from_parts(&row.certificate, &row.pkcs8).unwrap();
-        let service = service(&node, &endpoints);
+        let trust = NetworkTrust {
+            principals: features.trusts_owner.then_some(owner.object_id).into_iter().collect(),
+            proxies: features
+                .behind_proxy
+                .then(|| "127.0.0.0/8".parse().unwrap())
+                .into_iter()
+                .collect(),
+        };
+        let service = service(&node, &endpoints).with_network_trust(trust);
         let service = match features.release {
             true => service.with_release(release(&authority, node.clock.now())),
             false => service,
@@ -180,6 +192,14 @@ impl<S: Store> Server<S> {
             soft_delete: SoftDelete::new(retention_days, purge_protection).unwrap(),
         };
         self.node.ops.create_vault(request, &mut self.node.call()).await.unwrap()
+    }
+
+    /// Changes the vault `dev`.
+    pub(crate) async fn change(&self, settings: VaultSettings) {
+        let vault = self.node.directory.current().vault("dev").unwrap().resource.clone();
+        let (address, editor) = (VaultAddress::from(vault.as_ref()), VaultEditor::on_this_host());
+        let ops = &self.node.ops;
+        ops.update_vault(&address, &settings, &editor, &mut self.node.call()).await.unwrap();
     }
 
     /// A new application; with a role at a scope, if one is named.
