@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) audit: AuditSection,
     pub(crate) keys: KeysSection,
     pub(crate) throttling: ThrottlingSection,
+    pub(crate) network: NetworkSection,
+    pub(crate) control_plane: ControlPlaneSection,
     pub(crate) certificates: CertificatesSection,
     pub(crate) smtp: Option<SmtpSection>,
     #[serde(rename = "acme_directory")]
@@ -135,6 +137,29 @@ pub(crate) enum ThrottlingMode {
     Custom,
 }
 
+/// Whom the network is believed of, for the firewalls of vaults.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NetworkSection {
+    /// Whether firewalls take only the rules that the real service takes: no private addresses, no
+    /// IPv6.
+    pub(crate) azure_strict: bool,
+    /// The object ids of trusted services: vaults whose `bypass` is `AzureServices` let them past.
+    pub(crate) trusted_principals: Vec<String>,
+    /// The addresses or networks of the proxies that are believed when they say whom they forward,
+    /// by the PROXY protocol, version 2, or by `X-Forwarded-For`.
+    pub(crate) trusted_proxies: Vec<String>,
+}
+
+/// Who governs the installation.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ControlPlaneSection {
+    /// The object ids, or client ids, of those who may take access to everything of their tenant
+    /// by `elevateAccess`, as Global Administrators may in Azure.
+    pub(crate) owners: Vec<String>,
+}
+
 /// Where the vaults' own authorities publish.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -212,6 +237,11 @@ pub(crate) struct AcmeDirectorySection {
     pub(crate) dns_wait_seconds: u64,
     /// The e-mail address that the authority may write to.
     pub(crate) contact: Option<String>,
+    /// The names of the vaults whose issuers may name it; `["*"]` for all [default: all in `dev`;
+    /// elsewhere it must be said].
+    pub(crate) vaults: Option<Vec<String>>,
+    /// The names that it may be asked for, with all below them; no addresses then [default: any].
+    pub(crate) allowed_dns: Option<Vec<String>>,
 }
 
 /// Dynamic updates of a zone (RFC 2136).

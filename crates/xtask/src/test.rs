@@ -42,6 +42,7 @@ const STEPS: &[(&str, Run)] = &[
     ("release", project::release),
     ("names", names::resolve),
     ("python", compat::python),
+    ("az", compat::az),
     ("javascript", compat::javascript),
     ("rust", compat::rust),
 ];

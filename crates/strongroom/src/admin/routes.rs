@@ -15,19 +15,18 @@ use strongroom_audit::{Record, Report};
 use strongroom_authz::roles;
 use strongroom_identity::rotation::{self, RotationStep};
 use strongroom_model::{
-    PrincipalId, RequestId, ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition,
-    RoleDefinitionId, Scope, SoftDelete, SubscriptionId, VaultName, VaultResource,
+    PrincipalId, RequestId, RoleAssignment, RoleAssignmentId, RoleDefinition, RoleDefinitionId,
+    Scope, SubscriptionId,
 };
 use strongroom_ops::identities::{find_principal, new_guid};
-use strongroom_ops::vaults::CreateVault;
 use strongroom_ops::{Call, OpError};
 
-use super::Peer;
+use super::{Peer, principals, vaults};
 use crate::server::{Node, carry_out, sweep_all};
 
 #[derive(Clone)]
-struct Admin {
-    node: Arc<Node>,
+pub(super) struct Admin {
+    pub(super) node: Arc<Node>,
     peer: Peer,
 }
 
@@ -35,7 +34,8 @@ struct Admin {
 pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
     let admin = Admin { node, peer };
     Router::new()
-        .route("/vaults", post(create_vault).get(list_vaults))
+        .merge(vaults::router())
+        .merge(principals::router())
         .route("/identities", post(create_identity))
         .route("/roleAssignments", post(create_assignment).get(list_assignments))
         .route("/roleAssignments/{id}", axum::routing::delete(delete_assignment))
@@ -75,7 +75,7 @@ async fn audit_the_rest(
 }
 
 /// A refusal, in the shape of every other error of the service.
-struct Refused {
+pub(super) struct Refused {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -83,7 +83,11 @@ struct Refused {
 }
 
 impl Refused {
-    fn new(status: StatusCode, code: &'static str, message: impl std::fmt::Display) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl std::fmt::Display,
+    ) -> Self {
         Self { status, code, message: message.to_string(), recorded: false }
     }
 }
@@ -99,17 +103,17 @@ impl IntoResponse for Refused {
     }
 }
 
-type Answer = Result<Json<Value>, Refused>;
+pub(super) type Answer = Result<Json<Value>, Refused>;
 
-fn bad(message: impl std::fmt::Display) -> Refused {
+pub(super) fn bad(message: impl std::fmt::Display) -> Refused {
     Refused::new(StatusCode::BAD_REQUEST, "BadParameter", message)
 }
 
-fn failed(message: impl std::fmt::Display) -> Refused {
+pub(super) fn failed(message: impl std::fmt::Display) -> Refused {
     Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
 }
 
-fn refused(error: &OpError) -> Refused {
+pub(super) fn refused(error: &OpError) -> Refused {
     match error {
         OpError::NoSuch(text) => {
             Refused::new(StatusCode::NOT_FOUND, "ResourceNotFound", text.clone())
@@ -118,6 +122,11 @@ fn refused(error: &OpError) -> Refused {
             Refused::new(StatusCode::CONFLICT, "Conflict", error.to_string())
         }
         OpError::Invalid(text) => bad(text),
+        OpError::Vault(refusal) => {
+            let (status, code) = refusal.status_and_code();
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+            Refused::new(status, code, refusal)
+        }
         OpError::Unavailable(_) | OpError::AuditFull => {
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", error.to_string())
         }
@@ -127,7 +136,7 @@ fn refused(error: &OpError) -> Refused {
 
 impl Admin {
     /// A call by the user at the other end of the socket.
-    fn call(&self, operation: &'static str) -> Result<Call, Refused> {
+    pub(super) fn call(&self, operation: &'static str) -> Result<Call, Refused> {
         let id = RequestId(new_guid().map_err(failed)?);
         let mut record = Record::new(id, self.node.clock.now_ms(), operation);
         record.correlation_id = id.to_string();
@@ -150,81 +159,20 @@ impl Admin {
         self.node.audit.record(&record).await.map_err(failed)
     }
 
-    async fn finish<T>(&self, call: Call, outcome: Result<T, OpError>) -> Result<T, Refused> {
+    pub(super) async fn finish<T>(
+        &self,
+        call: Call,
+        outcome: Result<T, OpError>,
+    ) -> Result<T, Refused> {
         self.record(call, outcome.as_ref().err()).await?;
         outcome.map_err(|error| Refused { recorded: true, ..refused(&error) })
     }
 
-    fn subscription(&self) -> Result<SubscriptionId, Refused> {
+    pub(super) fn subscription(&self) -> Result<SubscriptionId, Refused> {
         let directory = self.node.directory.current();
         let first = directory.subscriptions().next().map(|subscription| subscription.id);
         first.ok_or_else(|| failed("the installation has no subscription"))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewVault {
-    name: String,
-    retention_days: Option<u32>,
-    #[serde(default)]
-    enable_purge_protection: bool,
-    resource_group: Option<String>,
-    location: Option<String>,
-}
-
-async fn create_vault(State(admin): State<Admin>, Json(sent): Json<NewVault>) -> Answer {
-    let subscription = admin.subscription()?;
-    let directory = admin.node.directory.current();
-    let resource_group = match sent.resource_group {
-        Some(name) => ResourceGroupName::parse(&name).map_err(bad)?,
-        None => directory
-            .resource_groups()
-            .map(|group| group.name.clone())
-            .min_by_key(|name| name.as_str().to_owned())
-            .ok_or_else(|| failed("the installation has no resource group"))?,
-    };
-    let days = sent.retention_days.unwrap_or(SoftDelete::DEFAULT_RETENTION_DAYS);
-    let request = CreateVault {
-        name: VaultName::parse(&sent.name).map_err(bad)?,
-        subscription,
-        resource_group,
-        location: sent.location,
-        soft_delete: SoftDelete::new(days, sent.enable_purge_protection).map_err(bad)?,
-    };
-    let mut call = admin.call("VaultPut")?;
-    let outcome = admin.node.ops.create_vault(request, &mut call).await;
-    let vault = admin.finish(call, outcome).await?;
-    Ok(Json(show_vault(&admin, &vault)))
-}
-
-async fn list_vaults(State(admin): State<Admin>) -> Answer {
-    let directory = admin.node.directory.current();
-    let mut vaults: Vec<&VaultResource> =
-        directory.vaults().map(|vault| vault.resource.as_ref()).collect();
-    vaults.sort_by_key(|vault| vault.name.folded());
-    Ok(Json(vaults.into_iter().map(|vault| show_vault(&admin, vault)).collect()))
-}
-
-/// A vault in the shape of the control plane.
-fn show_vault(admin: &Admin, vault: &VaultResource) -> Value {
-    let rules = vault.soft_delete;
-    json!({
-        "id": vault.scope().as_str(),
-        "name": vault.name.as_str(),
-        "type": "Microsoft.KeyVault/vaults",
-        "location": vault.location,
-        "resourceGroup": vault.resource_group.as_str(),
-        "properties": {
-            "tenantId": vault.tenant.to_string(),
-            "vaultUri": format!("{}/", admin.node.endpoints.vault(vault.name.as_str())),
-            "enableSoftDelete": true,
-            "softDeleteRetentionInDays": rules.retention_days(),
-            "enablePurgeProtection": rules.purge_protection().then_some(true),
-            "enableRbacAuthorization": true,
-            "provisioningState": "Succeeded",
-        },
-    })
 }
 
 #[derive(Deserialize)]

@@ -15,6 +15,7 @@ mod key;
 mod object;
 mod output;
 mod place;
+mod principal;
 mod ready;
 mod role;
 mod secret;
@@ -47,6 +48,10 @@ pub(crate) enum ClientCommand {
     Vault(vault::VaultArgs),
     /// Make applications that can sign in, on the server's own machine.
     Identity(identity::IdentityArgs),
+    /// Make groups and their members, on the server's own machine.
+    Group(principal::GroupArgs),
+    /// Make people known by name, on the server's own machine.
+    User(principal::UserArgs),
     /// Give and take roles, on the server's own machine.
     Role(role::RoleArgs),
     /// Read or move the installation's time, on the server's own machine.
@@ -66,6 +71,8 @@ pub(crate) async fn run(command: ClientCommand) -> Result<(), CliError> {
         ClientCommand::Certificate(args) => certificate::run(*args).await,
         ClientCommand::Vault(args) => vault::run(args).await,
         ClientCommand::Identity(args) => identity::run(args).await,
+        ClientCommand::Group(args) => principal::run_group(args).await,
+        ClientCommand::User(args) => principal::run_user(args).await,
         ClientCommand::Role(args) => role::run(args).await,
         ClientCommand::Clock(args) => clock::run(args).await,
         ClientCommand::Audit(args) => audit::run(args).await,
@@ -144,6 +151,12 @@ mod tests {
             "certificate sync a --out-cert c --out-key k --exec reload --once",
             "vault create week --retention-days 7 --enable-purge-protection --data d",
             "identity create-for-rbac --name n --role Reader --scopes /subscriptions/s",
+            "group create --display-name readers --data d",
+            "group add-member --group readers --member-id a",
+            "group remove-member -g readers --member-id a",
+            "group list -o table",
+            "user create --display-name A --user-principal-name a@b.example --object-id i",
+            "user show --id a@b.example",
             "role assignment create --assignee a --role Reader --scope /s --data d",
             "role assignment delete --assignee a --role Reader --scope /s --data d",
             "role assignment delete --ids a b",
@@ -186,6 +199,8 @@ mod tests {
             "role assignment delete",
             "role assignment create --assignee a --role r",
             "identity create-for-rbac --name n --role r",
+            "group add-member --group readers",
+            "user create --display-name A",
             "hosts --install --uninstall",
             "clock advance 0s",
         ] {

@@ -9,16 +9,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_acme::validate::{ValidationSettings, Validator};
 use strongroom_acme::{
-    AcmeDirectories, ChallengeKind, Challenges, DirectorySettings, DnsSettings, TsigKey,
+    AcmeDirectories, ChallengeKind, Challenges, DirectorySettings, DnsSettings, OpenTo, TsigKey,
 };
 use strongroom_authn::OutgoingRules;
 use strongroom_crypto::SecretBytes;
+use strongroom_model::VaultName;
 
 use crate::config::{AcmeDirectorySection, CertificatesSection, Config, Rfc2136Section};
 use crate::error::CliError;
 
 /// The longest that a TXT record may take to reach all servers of its zone, in seconds.
 const LONGEST_DNS_WAIT: u64 = 30;
+
+/// What stands for all vaults in a section's `vaults`.
+pub(crate) const EVERY_VAULT: &str = "*";
 
 /// What looks at the answers of the ACME server's clients. `listeners` are this server's own
 /// addresses, where it never looks.
@@ -87,7 +91,29 @@ fn settings(section: &AcmeDirectorySection) -> Result<DirectorySettings, CliErro
         dns,
         dns_wait: Duration::from_secs(section.dns_wait_seconds),
         contact: section.contact.clone(),
+        open_to: open_to(section)?,
+        allowed_dns: section.allowed_dns.clone(),
     })
+}
+
+/// Whose issuers may name a directory: with its account, and by this server's challenges.
+fn open_to(section: &AcmeDirectorySection) -> Result<OpenTo, CliError> {
+    let vaults = section.vaults.as_ref().ok_or_else(|| {
+        refused(
+            section,
+            "vaults is missing: the names of the vaults whose issuers may use it, or [\"*\"] for \
+             every vault",
+        )
+    })?;
+    if matches!(vaults.as_slice(), [only] if only == EVERY_VAULT) {
+        return Ok(OpenTo::Everybody);
+    }
+    let named = |name: &String| {
+        let why =
+            || format!("vaults holds {name:?}, which is no vault's name; [\"*\"] is all of them");
+        VaultName::parse(name).map_err(|_| refused(section, why()))
+    };
+    Ok(OpenTo::Vaults(vaults.iter().map(named).collect::<Result<_, _>>()?))
 }
 
 fn dns_update(section: &Rfc2136Section) -> Result<DnsSettings, String> {

@@ -12,7 +12,7 @@ use strongroom_monitor::Recorder;
 use super::node::{Node, open_store};
 use super::running::{Running, report, start_logging};
 use super::trust::Trust;
-use super::{health, issuers};
+use super::{acme, health, issuers};
 use crate::cli::{ClockKind, DevArgs};
 use crate::config::Config;
 use crate::error::CliError;
@@ -34,6 +34,10 @@ pub(crate) async fn run(args: DevArgs, protection: Protection) -> Result<(), Cli
     };
     // A developer has no device, and the types that need one are to be tried all the same.
     config.keys.allow_software_hsm.get_or_insert(true);
+    // All its vaults are the developer's own.
+    for directory in &mut config.acme_directories {
+        directory.vaults.get_or_insert_with(|| vec![acme::EVERY_VAULT.into()]);
+    }
     let (disk, store) = open_store(&args.data)?;
     let data = args.data.canonicalize().map_err(CliError::failed)?;
     let recorder = Recorder::install().map_err(CliError::failed)?;

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use metrics::gauge;
+use strongroom_arm::ArmService;
 use strongroom_audit::{Audit, AuditKey, AuditKeys};
-use strongroom_authn::{Authenticator, OutgoingRules};
+use strongroom_authn::{Authenticator, OutgoingRules, Resource};
 use strongroom_authz::roles;
 use strongroom_directory::{Clock, Directory, DirectoryService};
-use strongroom_http::Service;
+use strongroom_graph::GraphService;
+use strongroom_http::{NetworkTrust, Service};
 use strongroom_identity::TokenService;
 use strongroom_mail::Mailer;
-use strongroom_model::Endpoints;
+use strongroom_model::{Endpoints, Host, PrincipalId};
 use strongroom_monitor::HttpMetrics;
 use strongroom_ops::{CertificateWork, Ops};
 use strongroom_seal::{KeyRing, Protector};
@@ -21,7 +23,9 @@ use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
 
 use super::keys::key_work;
 use super::mail::mailer;
+use super::network;
 use super::notices::Notices;
+use super::owners::owners;
 use super::publication;
 use super::token_audit::SignIns;
 use crate::config::{AuditSection, Config};
@@ -40,6 +44,8 @@ pub(crate) struct Node {
     /// What brings letters to contacts, if there is an SMTP server.
     pub(crate) mailer: Option<Arc<Mailer>>,
     pub(crate) endpoints: Endpoints,
+    trust: NetworkTrust,
+    owners: Vec<PrincipalId>,
 }
 
 /// Opens the data directory and its store.
@@ -83,6 +89,8 @@ impl Node {
         let audit = open_audit(&store, disk, &ring, &config.audit).await?;
         audit.pause_retention(clock.is_paused());
         let work = key_work(config, &directory.current())?;
+        let trust = network::trust(&config.network)?;
+        let owners = owners(&config.control_plane, &directory).await?;
         let ops = Ops::new(
             store.clone(),
             ring,
@@ -92,12 +100,15 @@ impl Node {
             work,
         );
         let publication = publication::of(&config.certificates)?;
-        let mut ops = ops.with_certificate_work(CertificateWork { publication });
+        let mut ops = ops
+            .with_certificate_work(CertificateWork { publication })
+            .with_strict_firewalls(config.network.azure_strict);
         let mailer = mailer(config)?.map(Arc::new);
         if let Some(mailer) = &mailer {
             ops = ops.with_notifier(Arc::new(Notices(Arc::clone(mailer))));
         }
-        Ok(Self { store, directory, clock, audit, ops: Arc::new(ops), mailer, endpoints })
+        let ops = Arc::new(ops);
+        Ok(Self { store, directory, clock, audit, ops, mailer, endpoints, trust, owners })
     }
 
     /// The same node, its URLs at another port.
@@ -123,15 +134,35 @@ impl Node {
             }),
             now: Arc::new(move || clock.now()),
         });
-        let authenticator =
-            Authenticator::new(current, self.endpoints.clone(), OutgoingRules::new(listeners));
+        let outgoing = OutgoingRules::new(listeners);
+        let authenticator = |resource| {
+            let (current, endpoints) = (Arc::clone(&current), self.endpoints.clone());
+            let outgoing = outgoing.clone();
+            Arc::new(Authenticator::for_resource(resource, current, endpoints, outgoing))
+        };
+        let management = strongroom_arm::router(ArmService {
+            ops: Arc::clone(&self.ops),
+            authenticator: authenticator(Resource::Management),
+            endpoints: self.endpoints.clone(),
+            owners: self.owners.clone(),
+        });
+        let graph = strongroom_graph::router(GraphService {
+            endpoints: self.endpoints.clone(),
+            directory: Arc::clone(&current),
+            authenticator: authenticator(Resource::Graph),
+            audit: Arc::clone(&self.audit),
+            clock: Arc::clone(&self.clock),
+        });
         Service::new(
             Arc::clone(&self.ops),
-            Arc::new(authenticator),
+            authenticator(Resource::Vault),
             self.endpoints.clone(),
             login,
             Arc::new(HttpMetrics::new()),
         )
+        .with_network_trust(self.trust.clone())
+        .with_host(Host::Management, management)
+        .with_host(Host::Graph, graph)
     }
 
     /// Sets the gauges of what this node holds.

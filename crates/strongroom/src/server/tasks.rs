@@ -59,6 +59,13 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
             }
         }
     });
+    // What a stop of the service has interrupted.
+    let deleting = Arc::clone(node);
+    tasks.spawn(async move {
+        if let Err(error) = deleting.ops.resume_group_deletions().await {
+            tracing::error!(%error, "not all resource groups are wholly deleted yet");
+        }
+    });
     let renewing = Arc::clone(trust);
     tasks.spawn(async move {
         loop {

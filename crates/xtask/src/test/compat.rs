@@ -30,6 +30,21 @@ pub(super) fn python(place: &Place) -> Outcome {
     }
 }
 
+/// `az` is large and slow, and so a step of its own.
+pub(super) fn az(place: &Place) -> Outcome {
+    let suite = place.root().join("tests/compat/python");
+    let python = tools::python(place, &suite.join("requirements.txt"));
+    match python.and_then(|python| Ok((python, tools::azure_cli(place)?))) {
+        Err(why) => Outcome::Skipped(why),
+        Ok((python, az)) => {
+            let mut command = Command::new(python);
+            command.current_dir(&suite).env("STRONGROOM_AZ", az);
+            command.args(["-m", "pytest", "-p", "no:cacheprovider", "test_az.py"]);
+            against_server(place, &mut command, Counts::of_python)
+        }
+    }
+}
+
 pub(super) fn javascript(place: &Place) -> Outcome {
     let suite = place.root().join("tests/compat/javascript");
     match tools::javascript(place, &suite) {

@@ -8,6 +8,7 @@ use super::cargo;
 use super::step::{Place, tail};
 
 const CARGO_DENY: &str = "0.20.2";
+const AZURE_CLI: &str = "2.91.0";
 
 /// Whether a program is installed and starts.
 pub(super) fn answers(program: &str) -> bool {
@@ -91,6 +92,26 @@ pub(super) fn python(place: &Place, requirements: &Path) -> Result<PathBuf, Stri
     place.succeed(install.arg("--requirement").arg(requirements))?;
     copy(requirements, &stamp)?;
     Ok(python)
+}
+
+/// `az` of one azure-cli, in a virtual environment of its own: some 750 MB, once.
+pub(super) fn azure_cli(place: &Place) -> Result<PathBuf, String> {
+    let folder = place.target("compat-az/venv");
+    let (az, stamp) = (folder.join("bin/az"), folder.join(format!("azure-cli-{AZURE_CLI}")));
+    if stamp.is_file() && az.is_file() {
+        return Ok(az);
+    }
+    println!("      installing azure-cli {AZURE_CLI}, once: some minutes");
+    let create = || place.succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+    if create().is_err() {
+        debian(place, &["python3", "python3-venv"])?;
+        create()?;
+    }
+    let mut install = Command::new(folder.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    place.succeed(install.arg(format!("azure-cli=={AZURE_CLI}")))?;
+    fs::write(&stamp, "").map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(az)
 }
 
 /// A folder with the suite's files and exactly the locked packages; node resolves them from there.

@@ -61,7 +61,7 @@ const HTTP: &[&str] = &[
     "tower",
     "tower-http",
 ];
-const HTTP_CRATES: &[&str] = &["http", "arm", "identity", "portal", "strongroom"];
+const HTTP_CRATES: &[&str] = &["http", "arm", "graph", "identity", "portal", "strongroom"];
 
 /// (crate, library, why)
 const HTTP_ALLOWED: &[(&str, &str, &str)] = &[
@@ -142,7 +142,7 @@ pub(super) fn cryptography_stays_below(tree: &Tree) -> Vec<Problem> {
 }
 
 pub(super) fn http_stays_at_the_edge(tree: &Tree) -> Vec<Problem> {
-    let message = "only http, arm, identity and portal know HTTP: move the request there";
+    let message = "only http, arm, graph, identity and portal know HTTP: move the request there";
     let allowed = |folder: &str, library: &str| {
         HTTP_CRATES.contains(&folder)
             || HTTP_ALLOWED.iter().any(|(f, l, _why)| *f == folder && *l == library)
