@@ -165,7 +165,8 @@ def run(server, *words):
 def test_an_authority_of_the_vault_signs(server, certificates, client, name, tmp_path):
     """Root, intermediate, leaf; the chain is for OpenSSL to judge."""
     root, middle = f"{name}-r", f"{name}-m"
-    run(server, "create", root, "--ca", "--curve", "P-384", "--subject", "CN=Root")
+    run(server, "create", root, "--ca", "--curve", "P-384", "--subject", "CN=Root",
+        "--months", "24")
     run(server, "issuer", "create", root, "--provider", "Strongroom", "--authority", root,
         "--allow-ca")
     run(server, "create", middle, "--ca", "--path-len", "0", "--curve", "P-256",

@@ -1,6 +1,7 @@
 """Roles and assignments over the control plane: with azure-mgmt-authorization, and as written."""
 
 import json
+import time
 import uuid
 
 import pytest
@@ -493,19 +494,24 @@ def test_every_change_is_in_the_audit(server, arm, principal):
     arm.send("DELETE", made.json()["id"], version=VERSION)
     refused(put(principal.arm, server.vault_id(), OWNER, principal.object_id), 403,
             "AuthorizationFailed")
-    records = [
-        json.loads(line)
-        for line in server.cli("audit", "tail", "--all", "--format", "json").splitlines()
-    ]
     assignments = "Microsoft.Authorization/roleAssignments"
-    mine = {
-        (record["operationName"], record["properties"]["httpStatusCode"])
-        for record in records
-        if any(id in json.dumps(record)
-               for id in (principal.identity["appId"], made.json()["name"]))
-    }
-    assert {
+    wanted = {
         (f"{assignments}/write", 201),
         (f"{assignments}/delete", 200),
         (f"{assignments}/write", 403),
-    } <= mine
+    }
+
+    def mine():
+        lines = server.cli("audit", "tail", "--all", "--format", "json").splitlines()
+        return {
+            (record["operationName"], record["properties"]["httpStatusCode"])
+            for record in map(json.loads, lines)
+            if any(id in json.dumps(record)
+                   for id in (principal.identity["appId"], made.json()["name"]))
+        }
+
+    # The records of changes lie with the changes, and reach the journal a moment later.
+    deadline = time.monotonic() + 10
+    while not wanted <= mine():
+        assert time.monotonic() < deadline, mine()
+        time.sleep(0.1)
