@@ -33,10 +33,13 @@ class Moments:
         for span in spans:
             self.server.cli("clock", "advance", span)
 
+    def listed(self, name):
+        """The versions of what is watched, in no order."""
+        return self.certificates.list_properties_of_certificate_versions(name)
+
     def versions(self, name):
         """Oldest first."""
-        listed = self.certificates.list_properties_of_certificate_versions(name)
-        return sorted(listed, key=lambda properties: properties.created_on)
+        return sorted(self.listed(name), key=lambda properties: properties.created_on)
 
     def wait_for(self, name, count):
         """The sweeper may take a moment; then it must stay so."""

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.identity import DefaultAzureCredential
 from azure.keyvault.keys import (
-    KeyClient, KeyRotationLifetimeAction, KeyRotationPolicy, KeyRotationPolicyAction,
+    KeyRotationLifetimeAction, KeyRotationPolicy, KeyRotationPolicyAction,
 )
 
 import independent
 from key_work import ask, done, refused
+from moments import Moments
 from test_audit import records
 
 OPTIONS = ("--clock", "manual")
@@ -24,36 +24,9 @@ def now(server):
     return Now(server)
 
 
-class Now:
-    def __init__(self, server):
-        self.server = server
-
-    @property
-    def keys(self):
-        return KeyClient(self.server.vault_url(), DefaultAzureCredential())
-
-    @property
-    def raw(self):
-        return self.server.raw()
-
-    def advance(self, *spans):
-        for span in spans:
-            self.server.cli("clock", "advance", span)
-
-    def versions(self, name):
-        """Oldest first."""
-        listed = self.keys.list_properties_of_key_versions(name)
-        return sorted(listed, key=lambda properties: properties.created_on)
-
-    def wait_for(self, name, count):
-        """The sweeper may take a moment; then it must stay so."""
-        deadline = time.monotonic() + 15
-        while len(self.versions(name)) < count and time.monotonic() < deadline:
-            time.sleep(0.1)
-        time.sleep(0.3)
-        versions = self.versions(name)
-        assert len(versions) == count, [str(p.created_on) for p in versions]
-        return versions
+class Now(Moments):
+    def listed(self, name):
+        return self.keys.list_properties_of_key_versions(name)
 
 
 def policy_of(*actions, expires_in=None):

@@ -284,12 +284,12 @@ impl<S: Store> Ops<S> {
         if operation.error.as_ref() == Some(&said) && begun_anew == *order {
             return Ok(Progress::Waiting);
         }
-        self.orders.expect(&operation.request_id, &begun_anew);
+        self.orders.note_written(&operation.request_id, &begun_anew);
         Ok(Progress::Moved { order: begun_anew, details: None, error: Some(said) })
     }
 
     fn moved(&self, step: &OrderStep<'_>, order: Order, details: Option<&str>) -> Progress {
-        self.orders.expect(&step.operation.request_id, &order);
+        self.orders.note_written(&step.operation.request_id, &order);
         Progress::Moved { order, details: details.map(str::to_owned), error: None }
     }
 

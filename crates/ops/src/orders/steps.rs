@@ -202,7 +202,7 @@ impl Steps {
 
     /// What the order is now, once that is written: whoever still reads it as it was begins no
     /// step with it.
-    pub(super) fn expect(&self, operation: &[u8; 16], order: &Order) {
+    pub(super) fn note_written(&self, operation: &[u8; 16], order: &Order) {
         if let Some(running) = lock(&self.operations).get_mut(operation) {
             running.expected = Some((order.clone(), Instant::now() + WRITTEN));
         }
@@ -397,7 +397,7 @@ mod tests {
         assert!(steps.is_expected(&OPERATION, &before), "after a restart nothing is known");
         steps.begin(OPERATION, None, "none".into(), register());
         assert!(outcome(&steps, OPERATION).await.is_err());
-        steps.expect(&OPERATION, &after);
+        steps.note_written(&OPERATION, &after);
         assert!(!steps.is_expected(&OPERATION, &before));
         assert!(steps.is_expected(&OPERATION, &after));
     }
