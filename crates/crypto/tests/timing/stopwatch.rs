@@ -44,6 +44,14 @@ pub(crate) struct Pair {
     pub(crate) judged: bool,
 }
 
+impl Pair {
+    /// Whether the other is a measurement of the same classes with the same one slower.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let slower = |pair: &Self| pair.difference.nanoseconds > 0.0;
+        self.names == other.names && slower(self) == slower(other)
+    }
+}
+
 impl Experiment<'_> {
     /// Times every class `samples` times, and compares each with each.
     pub(crate) fn run(&self, samples: usize) -> Vec<Pair> {
