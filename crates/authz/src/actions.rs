@@ -182,6 +182,11 @@ pub const DELETE_ASSIGNMENT: &str = "Microsoft.Authorization/roleAssignments/del
 struct Control<'a>(Facts<'a>);
 
 impl Wanted for Control<'_> {
+    fn governs_denials(&self) -> bool {
+        let (namespace, action) = ("Microsoft.Authorization/denyAssignments/", self.0.action);
+        action.get(..namespace.len()).is_some_and(|begun| begun.eq_ignore_ascii_case(namespace))
+    }
+
     fn is_allowed_by(&self, role: &RoleDefinition) -> bool {
         role.allows_action(self.0.action)
     }

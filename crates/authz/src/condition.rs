@@ -59,11 +59,7 @@ impl<'a> Facts<'a> {
 
     /// A data action. The name of a secret comes with the request that sets it, and is the
     /// resource's for everything else; what concerns no single secret has none.
-    pub(crate) fn of_data(
-        action: DataAction,
-        vault: &'a Scope,
-        object: Option<(Kind, &'a str)>,
-    ) -> Self {
+    pub fn of_data(action: DataAction, vault: &'a Scope, object: Option<(Kind, &'a str)>) -> Self {
         let of_vault =
             Attributes { vault: vault.as_str().rsplit('/').next(), secret: None, assignment: None };
         let secret = object.and_then(|(kind, name)| (kind == Kind::Secret).then_some(name));

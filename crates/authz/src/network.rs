@@ -15,6 +15,16 @@ pub enum NetworkRefusal {
     Disabled,
 }
 
+impl NetworkRefusal {
+    /// `innererror.code` of the answer, 403.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Firewall(_) => "ForbiddenByFirewall",
+            Self::Disabled => "ForbiddenByConnection",
+        }
+    }
+}
+
 /// Whether a request from `address` comes in. `caller` is who made it, if that is known;
 /// `trusted` are the principals of trusted services, which a vault may let past.
 ///

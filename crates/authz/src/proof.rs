@@ -98,6 +98,7 @@ fn actions_for(operation: Operation) -> &'static [&'static str] {
             &["Microsoft.KeyVault/vaults/secrets/read", "Microsoft.KeyVault/vaults/secrets/write"]
         }
         Operation::CreateKey => &["Microsoft.KeyVault/vaults/keys/write"],
+        Operation::GetKeyRotationPolicy => &["Microsoft.KeyVault/vaults/keys/read"],
         Operation::GetKey => {
             &["Microsoft.KeyVault/vaults/keys/read", "Microsoft.KeyVault/vaults/keys/versions/read"]
         }
@@ -198,6 +199,17 @@ pub enum Reason {
     /// The caller's tenant is not the vault's.
     #[error("the caller belongs to another tenant than the vault: sign in to the vault's tenant")]
     OtherTenant,
+}
+
+impl Reason {
+    /// The code that tells the refusals of a vault apart: `innererror.code` of the answer, 403.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoPolicy => "AccessDenied",
+            Self::NoPermission | Self::NotOnBehalf => "ForbiddenByPolicy",
+            Self::NoAssignment | Self::DenyAssignment(_) | Self::OtherTenant => "ForbiddenByRbac",
+        }
+    }
 }
 
 /// A refusal, with what the answer to the client says of it. It tells nothing of the object.

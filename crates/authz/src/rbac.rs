@@ -3,9 +3,12 @@
 //! ```text
 //! refused   by any deny assignment about the caller, at the scope or above
 //! allowed   by any role assignment to the caller or one of the caller's groups, at the scope or
-//!           above, of a role that grants the action, whose conditions hold
+//!           above, of a role that grants the action and is for there, whose conditions hold
 //! denied    otherwise
 //! ```
+//! Whoever may govern deny assignments by a role held above the scope of one is not kept by it from
+//! doing so: nobody locks out those above.
+//!
 //! Assignments are found by scope and principal: one look-up for each scope above and, where
 //! something is assigned, one for each principal.
 
@@ -51,6 +54,8 @@ pub fn evaluate(
 
 /// What is asked for, on either plane.
 pub(crate) trait Wanted {
+    /// Whether deny assignments themselves are read, written or deleted.
+    fn governs_denials(&self) -> bool;
     fn is_allowed_by(&self, role: &RoleDefinition) -> bool;
     fn is_refused_by(&self, denial: &DenyAssignment) -> bool;
     fn facts(&self) -> &Facts<'_>;
@@ -62,6 +67,10 @@ struct Data<'a> {
 }
 
 impl Wanted for Data<'_> {
+    fn governs_denials(&self) -> bool {
+        false
+    }
+
     fn is_allowed_by(&self, role: &RoleDefinition) -> bool {
         role.allows(self.action)
     }
@@ -82,25 +91,34 @@ pub(crate) fn decide(
     scope: &str,
     assignments: &Assignments,
 ) -> Decision {
-    if assignments.has_denials()
-        && let Some(denial) = climb(assignments, scope, caller.tenant, |here, exactly| {
-            here.denials().iter().find(|denial| is_refused(caller, wanted, denial, exactly))
-        })
-    {
-        return Decision::Refused(denial.id);
-    }
     // A condition that cannot be evaluated does not hold.
     let met = |condition: &Option<Condition>| {
         condition.as_ref().is_none_or(|c| holds(c, wanted.facts()) == Some(true))
     };
-    climb(assignments, scope, caller.tenant, |here, _| {
-        caller.principals().flat_map(|principal| here.of(principal)).find(|assignment| {
-            assignments.role(assignment.role).is_some_and(|role| {
-                wanted.is_allowed_by(role) && met(&role.condition) && met(&assignment.condition)
-            })
+    let allowing = |here: &'_ ScopeAssignments| {
+        let mut held = caller.principals().flat_map(|principal| here.of(principal));
+        let allows = |role: &RoleDefinition| wanted.is_allowed_by(role) && met(&role.condition);
+        let found = held.find(|assignment| {
+            assignments.role_of(assignment).is_some_and(|role| allows(role))
+                && met(&assignment.condition)
+        });
+        found.map(|assignment| assignment.id)
+    };
+    let from_above = |denial: &DenyAssignment| {
+        let at = denial.scope.folded();
+        let above = |here: &_, exactly: bool| if exactly { None } else { allowing(here) };
+        wanted.governs_denials() && climb(assignments, at, caller.tenant, above).is_some()
+    };
+    if assignments.has_denials()
+        && let Some(denial) = climb(assignments, scope, caller.tenant, |here, exactly| {
+            let mut refusing = here.denials().iter();
+            refusing.find(|d| is_refused(caller, wanted, d, exactly) && !from_above(d))
         })
-    })
-    .map_or(Decision::Denied, |assignment| Decision::Allowed(assignment.id))
+    {
+        return Decision::Refused(denial.id);
+    }
+    climb(assignments, scope, caller.tenant, |here, _| allowing(here))
+        .map_or(Decision::Denied, Decision::Allowed)
 }
 
 /// Whether a deny assignment on the way up applies. One whose condition cannot be evaluated does.

@@ -91,10 +91,17 @@ fn built_in_roles_do_on_the_control_plane_what_they_say() {
             &["Microsoft.KeyVault/vaults/write", "Microsoft.KeyVault/vaults/accessPolicies/write"],
         ),
         ("Key Vault Secrets User", &[], &["Microsoft.KeyVault/vaults/read"]),
+        // `vaults/*/read` is their only action on vaults: `strongroom_model::action::matches` names
+        // the sources that say it reads the vault itself, as `az keyvault show` does.
         (
             "Key Vault Administrator",
-            &["Microsoft.KeyVault/vaults/secrets/read"],
+            &["Microsoft.KeyVault/vaults/secrets/read", "Microsoft.KeyVault/vaults/read"],
             &["Microsoft.KeyVault/vaults/write"],
+        ),
+        (
+            "Key Vault Reader",
+            &["Microsoft.KeyVault/vaults/read"],
+            &["Microsoft.KeyVault/vaults/write", "Microsoft.KeyVault/vaults/delete"],
         ),
     ] {
         let table = holding(role, scope("/resourceGroups/rg"));
@@ -103,6 +110,34 @@ fn built_in_roles_do_on_the_control_plane_what_they_say() {
         let beside = scope("/resourceGroups/rg2");
         assert!(allowed.iter().all(|action| !may(&table, action, &beside)), "{role}");
     }
+}
+
+#[test]
+fn nobody_is_allowed_anything_without_an_assignment() {
+    let table = Assignments::default();
+    for action in DataAction::ALL {
+        let object = Some((Kind::Secret, "one"));
+        assert_eq!(evaluate(&caller(), *action, &vault(), object, &table), Decision::Denied);
+        assert!(!may(&table, action.name(), &vault()), "{action}");
+    }
+}
+
+/// An owner of everything in one tenant has nothing in another.
+#[test]
+fn what_is_held_at_the_root_ends_with_the_tenant() {
+    let mut table = holding("Owner", scope(""));
+    let owner = roles::by_name("Owner").unwrap().id;
+    for (n, at) in [Scope::root(), Scope::management_group(&TENANT.to_string())].iter().enumerate()
+    {
+        let id = RoleAssignmentId(Uuid::from_u128(10 + n as u128));
+        table.put_assignment(Arc::new(RoleAssignment::new(id, CALLER, owner, at.clone())));
+    }
+    let read = "Microsoft.KeyVault/vaults/read";
+    assert!(may(&table, read, &vault()));
+    let other = TenantId(Uuid::from_u128(9));
+    table.set_tenant(vault().subscription_id().unwrap(), Some(other));
+    let denied = permitted(&caller(), read, &vault(), &table).unwrap_err();
+    assert_eq!(denied.code(), "AuthorizationFailed");
 }
 
 /// Whoever governs vaults reads no data, and cannot give it to anybody, without

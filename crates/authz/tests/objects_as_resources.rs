@@ -27,7 +27,11 @@ const RIGHTS: &[(&str, &[Operation])] = &[
         &[Operation::GetSecrets, Operation::GetSecretVersions],
     ),
     ("Microsoft.KeyVault/vaults/keys/write", &[Operation::CreateKey]),
-    ("Microsoft.KeyVault/vaults/keys/read", &[Operation::GetKey, Operation::GetKeys]),
+    (
+        "Microsoft.KeyVault/vaults/keys/read",
+        // A key as a resource shows its `rotationPolicy`.
+        &[Operation::GetKey, Operation::GetKeys, Operation::GetKeyRotationPolicy],
+    ),
     (
         "Microsoft.KeyVault/vaults/keys/versions/read",
         &[Operation::GetKey, Operation::GetKeyVersions],

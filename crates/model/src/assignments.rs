@@ -1,8 +1,9 @@
 //! Who holds which role where, as a decision looks it up: by scope, then by principal.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::HashMap;
+use imbl::{HashMap, OrdMap, OrdSet};
 
 use crate::{
     DenyAssignment, DenyAssignmentId, PrincipalId, RoleAssignment, RoleAssignmentId,
@@ -16,8 +17,10 @@ pub struct Assignments {
     roles: HashMap<RoleDefinitionId, Arc<RoleDefinition>>,
     assignments: HashMap<RoleAssignmentId, Arc<RoleAssignment>>,
     denials: HashMap<DenyAssignmentId, Arc<DenyAssignment>>,
-    at: HashMap<String, ScopeAssignments>,
-    of: HashMap<PrincipalId, Vec<Arc<RoleAssignment>>>,
+    at: HashMap<Arc<str>, ScopeAssignments>,
+    /// The keys of `at`, in order: what lies below a scope follows it.
+    scopes: OrdSet<Arc<str>>,
+    of: OrdMap<(PrincipalId, RoleAssignmentId), Arc<RoleAssignment>>,
     tenants: HashMap<SubscriptionId, TenantId>,
 }
 
@@ -55,14 +58,46 @@ impl Assignments {
         self.at.get(folded)
     }
 
-    /// What a principal holds anywhere, in no order.
-    pub fn of(&self, principal: PrincipalId) -> &[Arc<RoleAssignment>] {
-        self.of.get(&principal).map_or(&[], Vec::as_slice)
+    /// What is assigned at a scope and below it, scope by scope. It costs what it finds.
+    pub fn within<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = &'a ScopeAssignments> {
+        let itself = scope.folded();
+        // Below `/` lies everything, itself among it.
+        let below = format!("{}/", itself.trim_end_matches('/'));
+        let first: Arc<str> = below.as_str().into();
+        let found = self.scopes.range((Bound::Included(first), Bound::Unbounded));
+        let found = found.take_while(move |found| found.starts_with(&below));
+        let itself = (itself != "/").then(|| self.at(itself)).flatten();
+        itself.into_iter().chain(found.filter_map(|found| self.at(found)))
+    }
+
+    /// What a principal holds anywhere, in the order of the assignments' ids.
+    pub fn of(&self, principal: PrincipalId) -> impl Iterator<Item = &Arc<RoleAssignment>> {
+        let first = (principal, RoleAssignmentId(uuid::Uuid::nil()));
+        self.of
+            .range((Bound::Included(first), Bound::Unbounded))
+            .take_while(move |((holder, _), _)| *holder == principal)
+            .map(|(_, held)| held)
     }
 
     /// A role.
     pub fn role(&self, id: RoleDefinitionId) -> Option<&Arc<RoleDefinition>> {
         self.roles.get(&id)
+    }
+
+    /// The role that an assignment gives; `None` where it is gone, or may not be assigned there, or
+    /// not any more: whoever changes a role answers for the scopes that it is for, and no others.
+    pub fn role_of(&self, assignment: &RoleAssignment) -> Option<&Arc<RoleDefinition>> {
+        self.role(assignment.role).filter(|role| self.is_assignable(role, &assignment.scope))
+    }
+
+    /// Whether a role may be assigned at a scope. A tenant's root management group holds the
+    /// tenant's subscriptions.
+    pub fn is_assignable(&self, role: &RoleDefinition, scope: &Scope) -> bool {
+        let root = || {
+            let tenant = scope.subscription_id().and_then(|id| self.tenant_of(id))?;
+            Some(Scope::management_group(&tenant.to_string()))
+        };
+        role.is_assignable_at(scope) || root().is_some_and(|root| role.is_assignable_at(&root))
     }
 
     /// All roles, in no order.
@@ -121,25 +156,24 @@ impl Assignments {
     /// Adds a role assignment, in place of one of the same id.
     pub fn put_assignment(&mut self, assignment: Arc<RoleAssignment>) {
         self.remove_assignment(assignment.id);
-        let principal = assignment.principal;
-        let here = self.at.entry(assignment.scope.folded().to_owned()).or_default();
+        let (principal, id) = (assignment.principal, assignment.id);
+        let here = self.put_at(&assignment.scope);
         here.held.entry(principal).or_default().push(Arc::clone(&assignment));
-        self.of.entry(principal).or_default().push(Arc::clone(&assignment));
-        self.assignments.insert(assignment.id, assignment);
+        self.of.insert((principal, id), Arc::clone(&assignment));
+        self.assignments.insert(id, assignment);
     }
 
     /// Takes a role assignment away.
     pub fn remove_assignment(&mut self, id: RoleAssignmentId) {
         let Some(old) = self.assignments.remove(&id) else { return };
-        remove_from(&mut self.of, &old);
+        self.of.remove(&(old.principal, id));
         self.change_at(&old.scope, |here| remove_from(&mut here.held, &old));
     }
 
     /// Adds a deny assignment, in place of one of the same id.
     pub fn put_denial(&mut self, denial: Arc<DenyAssignment>) {
         self.remove_denial(denial.id);
-        let here = self.at.entry(denial.scope.folded().to_owned()).or_default();
-        here.denials.push(Arc::clone(&denial));
+        self.put_at(&denial.scope).denials.push(Arc::clone(&denial));
         self.denials.insert(denial.id, denial);
     }
 
@@ -149,12 +183,20 @@ impl Assignments {
         self.change_at(&old.scope, |here| here.denials.retain(|denial| denial.id != id));
     }
 
+    /// What is at a scope, to be added to.
+    fn put_at(&mut self, scope: &Scope) -> &mut ScopeAssignments {
+        let folded: Arc<str> = scope.folded().into();
+        self.scopes.insert(Arc::clone(&folded));
+        self.at.entry(folded).or_default()
+    }
+
     /// Changes what is at a scope; where nothing is left, nothing is kept.
     fn change_at(&mut self, scope: &Scope, change: impl FnOnce(&mut ScopeAssignments)) {
         let Some(here) = self.at.get_mut(scope.folded()) else { return };
         change(here);
         if here.is_empty() {
             self.at.remove(scope.folded());
+            self.scopes.remove(scope.folded());
         }
     }
 }

@@ -189,6 +189,41 @@ operations! {
 }
 
 impl Operation {
+    /// An operation by its name or the `operationName` of its audit record, in any ASCII case:
+    /// `GetSecret` and `SecretGet`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|operation| {
+            operation.audit_name().eq_ignore_ascii_case(name)
+                || format!("{operation:?}").eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Whether it is about one object; if not, it concerns the whole vault.
+    pub fn names_object(self) -> bool {
+        !matches!(
+            self,
+            Self::GetSecrets
+                | Self::RestoreSecret
+                | Self::GetDeletedSecrets
+                | Self::GetKeys
+                | Self::RestoreKey
+                | Self::GetDeletedKeys
+                | Self::GetCertificates
+                | Self::RestoreCertificate
+                | Self::GetDeletedCertificates
+                | Self::GetCertificateIssuers
+                | Self::GetCertificateIssuer
+                | Self::SetCertificateIssuer
+                | Self::UpdateCertificateIssuer
+                | Self::DeleteCertificateIssuer
+                | Self::GetCertificateContacts
+                | Self::SetCertificateContacts
+                | Self::DeleteCertificateContacts
+                | Self::RevokeIssuedCertificate
+                | Self::CreateAcmeBinding
+        )
+    }
+
     /// The data action that is enough when the operation needs only the public half of a key:
     /// whoever may read it could do the work at home.
     pub fn public_action(self) -> Option<DataAction> {
