@@ -17,7 +17,7 @@ use crate::{Result, process};
 /// The value that set mode writes: 200 bytes.
 const VALUE_BYTES: usize = 200;
 
-/// Digits of a number in a secret's name.
+/// Digits of a number in a secret's or a vault's name.
 const DIGITS: usize = 10;
 
 #[derive(Args)]
@@ -84,8 +84,23 @@ pub(crate) enum Work {
     PostEach { prefix: String, suffix: &'static str, body: String },
     /// `POST {prefix}{n}{suffix}` of n below a count, in a scattered order.
     PostAmong { prefix: String, suffix: &'static str, body: String, count: u64 },
+    /// `PUT {prefix}{n}{suffix}` of n from a number on, each once.
+    PutEach { prefix: String, suffix: String, body: String, from: u64 },
+    /// `DELETE {prefix}{n}{suffix}` of n from a number on, each once.
+    DeleteEach { prefix: String, suffix: String, from: u64 },
+    /// `PUT` of one body to one path of the vaults `{prefix}{n}`, each once.
+    SetInVaults { vaults: Hosts, path: String, body: String },
+    /// `GET` of one path of the vaults `{prefix}{n}` of n below a count, in a scattered order.
+    GetAmongVaults { vaults: Hosts, path: String, count: u64 },
     /// Each of them so often in a hundred; only the first is measured.
     Mixture(Vec<(u64, Work)>),
+}
+
+/// The hosts of many vaults: `{prefix}{n}{suffix}`.
+#[derive(Clone)]
+pub(crate) struct Hosts {
+    pub(crate) prefix: String,
+    pub(crate) suffix: String,
 }
 
 /// A measurement to be made.
@@ -226,6 +241,10 @@ impl Load {
         let send = |method, path: &str, body: &str| {
             self.endpoint.request(method, path, bearer, Some(("application/json", body)))
         };
+        let at = |vaults: &Hosts| {
+            let host = format!("{}{number}{}", vaults.prefix, vaults.suffix);
+            Endpoint { host, ..self.endpoint.clone() }
+        };
         let (bytes, among) = match work {
             Work::Mixture(_) => (Vec::new(), Names::One),
             Work::Get(path) => (get(path), Names::One),
@@ -236,13 +255,27 @@ impl Load {
             Work::Set { prefix } => {
                 let path = format!("/secrets/{prefix}{number}?api-version=7.4");
                 let body = format!(r#"{{"value":"{}"}}"#, "v".repeat(VALUE_BYTES));
-                (send("PUT", &path, &body), Names::Each)
+                (send("PUT", &path, &body), Names::From(0))
             }
             Work::PostEach { prefix, suffix, body } => {
-                (send("POST", &format!("{prefix}{number}{suffix}"), body), Names::Each)
+                (send("POST", &format!("{prefix}{number}{suffix}"), body), Names::From(0))
             }
             Work::PostAmong { prefix, suffix, body, count } => {
                 (send("POST", &format!("{prefix}{number}{suffix}"), body), Names::Among(*count))
+            }
+            Work::PutEach { prefix, suffix, body, from } => {
+                (send("PUT", &format!("{prefix}{number}{suffix}"), body), Names::From(*from))
+            }
+            Work::DeleteEach { prefix, suffix, from } => {
+                let path = format!("{prefix}{number}{suffix}");
+                (self.endpoint.request("DELETE", &path, bearer, None), Names::From(*from))
+            }
+            Work::SetInVaults { vaults, path, body } => {
+                let body = Some(("application/json", body.as_str()));
+                (at(vaults).request("PUT", path, bearer, body), Names::From(0))
+            }
+            Work::GetAmongVaults { vaults, path, count } => {
+                (at(vaults).request("GET", path, bearer, None), Names::Among(*count))
             }
         };
         let at = bytes.windows(DIGITS).position(|w| w == number.as_bytes()).unwrap_or(0);
@@ -259,7 +292,7 @@ struct Template {
 
 enum Names {
     One,
-    Each,
+    From(u64),
     Among(u64),
 }
 
@@ -268,7 +301,7 @@ impl Template {
         // An odd multiplier modulo 2^64 scatters the turns over the names.
         let mut number = match self.among {
             Names::One => return &self.bytes,
-            Names::Each => turn,
+            Names::From(first) => first + turn,
             Names::Among(count) => (turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) % count,
         };
         for digit in self.bytes[self.digits.clone()].iter_mut().rev() {

@@ -17,10 +17,25 @@ pub(crate) struct Strongroom {
     pub(crate) server: Server,
     pub(crate) vault: Endpoint,
     pub(crate) token: String,
+    /// Its control plane.
+    pub(crate) arm: Arm,
     /// Where tokens come from, and for whom.
     source: TokenSource,
     /// From the start of the process to its first answer, a 401.
     pub(crate) first_answer: Duration,
+}
+
+/// The control plane of a Strongroom, with a token for it.
+pub(crate) struct Arm {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) token: String,
+    /// The URL that its links begin with.
+    pub(crate) url: String,
+    pub(crate) tenant: String,
+    /// `/subscriptions/{id}`
+    pub(crate) subscription: String,
+    /// The resource group that `dev` makes.
+    pub(crate) group: String,
 }
 
 /// Where it lives.
@@ -77,13 +92,22 @@ impl Home {
             all.iter().find(|v| v["name"] == "dev").and_then(|v| v["url"].as_str())
         });
         let tls = client::tls(&std::fs::read(text(&ready["caFile"])?)?)?;
-        let vault = endpoint(vault.ok_or("the ready file names no vault 'dev'")?, tls.clone())?;
+        let vault = endpoint(vault.ok_or("the ready file names no vault 'dev'")?, &tls)?;
         let challenge = block_on(first_answer(&vault))?;
         let first_answer = begun.elapsed();
-        let authority = endpoint(&challenge.authority, tls)?;
+        let authority = endpoint(&challenge.authority, &tls)?;
         let source = TokenSource { authority, challenge, owner: ready["owner"].clone() };
-        let token = block_on(source.fetch())?;
-        Ok(Strongroom { server, vault, token, source, first_answer })
+        let token = block_on(source.fetch(&source.challenge.resource))?;
+        let url = text(&ready["arm"])?.to_owned();
+        let arm = Arm {
+            endpoint: endpoint(&url, &tls)?,
+            token: block_on(source.fetch(&url))?,
+            url,
+            tenant: text(&ready["tenantId"])?.to_owned(),
+            subscription: format!("/subscriptions/{}", text(&ready["subscriptionId"])?),
+            group: text(&ready["resourceGroup"])?.to_owned(),
+        };
+        Ok(Strongroom { server, vault, token, arm, source, first_answer })
     }
 
     /// Moves a manual clock forward; the command ends when all that fell due is done.
@@ -117,7 +141,7 @@ impl Strongroom {
 
     /// A token by the clock that it has now.
     pub(crate) fn renew_token(&mut self) -> Result<()> {
-        self.token = block_on(self.source.fetch())?;
+        self.token = block_on(self.source.fetch(&self.source.challenge.resource))?;
         Ok(())
     }
 
@@ -169,14 +193,15 @@ async fn first_answer(vault: &Endpoint) -> Result<Challenge> {
 }
 
 impl TokenSource {
-    async fn fetch(&self) -> Result<String> {
+    /// A token of the owner for a resource.
+    async fn fetch(&self, resource: &str) -> Result<String> {
         let Self { authority, challenge, owner } = self;
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
             encode(text(&owner["clientId"])?),
             encode(text(&owner["clientSecret"])?),
-            encode(&format!("{}/.default", challenge.resource)),
+            encode(&format!("{resource}/.default")),
         );
         let tenant = challenge.authority.rsplit('/').next().unwrap_or_default();
         let path = format!("/{tenant}/oauth2/v2.0/token");
@@ -191,11 +216,12 @@ impl TokenSource {
 }
 
 /// `https://host[:port][/…]`, on this machine.
-fn endpoint(url: &str, tls: std::sync::Arc<rustls::ClientConfig>) -> Result<Endpoint> {
+fn endpoint(url: &str, tls: &std::sync::Arc<rustls::ClientConfig>) -> Result<Endpoint> {
     let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
     let host = host.ok_or_else(|| format!("{url} is no https URL"))?.to_owned();
     let port = host.split_once(':').map_or(Ok(443), |(_, port)| port.parse())?;
-    Ok(Endpoint { target: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), host, tls })
+    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Ok(Endpoint { target, host, tls: tls.clone() })
 }
 
 fn text(value: &Value) -> Result<&str> {

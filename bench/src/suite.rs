@@ -2,6 +2,7 @@
 
 mod certificates;
 mod keys;
+mod vaults;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -40,6 +41,9 @@ pub(crate) struct Options {
     /// Secrets in the vault while writes are measured.
     #[arg(long)]
     secrets: Option<u64>,
+    /// Vaults on the node while vaults are measured.
+    #[arg(long)]
+    vaults: Option<u64>,
     /// Rounds of each measurement; an odd number has a middle.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -60,6 +64,8 @@ enum Part {
     Keys,
     /// Certificates.
     Certificates,
+    /// Vaults.
+    Vaults,
 }
 
 /// What is being measured, and what was found so far.
@@ -87,6 +93,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     if measures(Part::Certificates) {
         suite.certificates(&std::path::absolute(&options.strongroom)?)?;
+    }
+    if measures(Part::Vaults) {
+        let count = options.vaults.unwrap_or(if options.quick { 5_000 } else { 100_000 });
+        suite.vaults(&std::path::absolute(&options.strongroom)?, count)?;
     }
     let Suite { report, .. } = suite;
     report.write(&options.out)?;

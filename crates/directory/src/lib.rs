@@ -13,6 +13,7 @@ mod secret;
 mod service;
 mod snapshot;
 mod token_key;
+mod vaults;
 
 pub use clock::{Clock, system_now};
 pub use error::DirectoryError;
@@ -20,5 +21,6 @@ pub use lock::{Lock, LockLevel, Locks, lock_id};
 pub use principal::{Application, Credential, Group, User};
 pub use row::{DirectoryRow, Installation, ResourceGroup, Subscription, Tenant, TrustedIssuer};
 pub use service::DirectoryService;
-pub use snapshot::{Deleted, Directory, Vault};
+pub use snapshot::Directory;
 pub use token_key::TokenKey;
+pub use vaults::{Deleted, Vault};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use minicbor::{Decode, Encode};
-use strongroom_model::Scope;
+use strongroom_model::{Scope, scope};
 
 /// What a lock forbids, on its scope and on all that lies below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -84,6 +84,15 @@ impl Locks {
         self.from(prefix.clone())
             .take_while(move |((scope, _), _)| scope.starts_with(&prefix))
             .map(|(_, lock)| lock)
+    }
+
+    /// The locks that forbid a change of what is at a scope: those on it and above it that are
+    /// `ReadOnly`; for a deletion every one of them, and those below it, too.
+    pub fn against<'a>(&'a self, at: &'a Scope, deletes: bool) -> Vec<&'a Arc<Lock>> {
+        let forbids = move |lock: &&Arc<Lock>| deletes || lock.level == LockLevel::ReadOnly;
+        let above = scope::ancestors(at.folded()).flat_map(|scope| self.at(scope));
+        let below = self.below(at.folded()).filter(|_| deletes);
+        above.filter(forbids).chain(below).collect()
     }
 
     fn from(&self, scope: String) -> impl Iterator<Item = (&(String, String), &Arc<Lock>)> {

@@ -271,7 +271,7 @@ pub struct TrustedIssuer {
     /// The tenant its principals belong to here.
     #[n(1)]
     pub tenant: TenantId,
-    /// The only `aud` accepted: of the form `api://strongroom-…`.
+    /// The only `aud` that vaults accept: of the form `api://strongroom-…`.
     #[n(2)]
     pub audience: String,
     /// The JOSE names of the algorithms accepted.
@@ -286,4 +286,10 @@ pub struct TrustedIssuer {
     /// Claims that a token must carry with exactly this text value.
     #[n(6)]
     pub required_claims: Vec<(String, String)>,
+    /// The only `aud` that the control plane accepts; `None`: it accepts no token of this issuer.
+    #[n(7)]
+    pub management_audience: Option<String>,
+    /// The only `aud` that Graph accepts; `None`: it accepts no token of this issuer.
+    #[n(8)]
+    pub graph_audience: Option<String>,
 }

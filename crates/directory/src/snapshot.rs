@@ -6,14 +6,15 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap};
 use strongroom_crypto::sign::RsaSigningKey;
 use strongroom_model::{
-    AccessPolicies, Assignments, ClientId, DeletedVault, DenyAssignment, DenyAssignmentId,
-    Firewall, PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition,
-    RoleDefinitionId, Scope, SubscriptionId, TenantId, VaultId, VaultResource,
+    Assignments, ClientId, DeletedVault, DenyAssignment, DenyAssignmentId, PrincipalId,
+    ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition, RoleDefinitionId, Scope,
+    SubscriptionId, TenantId, Timestamp, VaultId, VaultResource,
 };
 use strongroom_seal::DataKeys;
 use strongroom_store::{Revision, layout};
 
 use crate::row::{DirectoryRow, TokenKeyRow, open_row};
+use crate::vaults::{Deleted, DeletedVaults, Vault, Vaults};
 use crate::{
     Application, DirectoryError, Group, Installation, Lock, Locks, ResourceGroup, Subscription,
     Tenant, TokenKey, TrustedIssuer, User,
@@ -22,50 +23,6 @@ use crate::{
 /// How deep groups may lie in groups.
 const MAX_GROUP_DEPTH: usize = 8;
 
-/// A vault, with its scope at hand.
-#[derive(Clone, Debug)]
-pub struct Vault {
-    /// The resource.
-    pub resource: Arc<VaultResource>,
-    /// Its scope.
-    pub scope: Scope,
-    /// Its firewall.
-    pub firewall: Firewall,
-    /// Its access policies; `None` where roles decide.
-    pub policies: Option<AccessPolicies>,
-    /// The revision of its row: what every change of one of its objects requires.
-    pub revision: Revision,
-}
-
-/// A deleted vault.
-#[derive(Clone, Debug)]
-pub struct Deleted {
-    /// The vault, and until when it is kept.
-    pub vault: DeletedVault,
-    /// The revision of its row.
-    pub revision: Revision,
-}
-
-/// Where a vault stands in a list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct GroupKey {
-    subscription: SubscriptionId,
-    group: String,
-    name: String,
-}
-
-impl GroupKey {
-    fn of(vault: &VaultResource) -> Self {
-        let group = vault.resource_group.as_str().to_ascii_lowercase();
-        Self { subscription: vault.subscription, group, name: vault.name.folded() }
-    }
-
-    fn first_of(subscription: SubscriptionId, group: Option<&str>) -> Self {
-        let group = group.unwrap_or_default().to_owned();
-        Self { subscription, group, name: String::new() }
-    }
-}
-
 /// An immutable view of the whole directory. Cheap to clone: the maps share their structure.
 #[derive(Clone)]
 pub struct Directory {
@@ -73,13 +30,11 @@ pub struct Directory {
     installation: Option<Arc<Installation>>,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     subscriptions: HashMap<SubscriptionId, Arc<Subscription>>,
-    resource_groups: HashMap<Vec<u8>, Arc<ResourceGroup>>,
+    /// By subscription, then by name in lower case.
+    resource_groups: OrdMap<Vec<u8>, Arc<ResourceGroup>>,
     locks: Locks,
-    vaults: HashMap<String, Arc<Vault>>,
-    vaults_by_id: HashMap<VaultId, String>,
-    vaults_by_group: OrdMap<GroupKey, Arc<Vault>>,
-    deleted_vaults: OrdMap<String, Arc<Deleted>>,
-    deleted_vaults_by_id: HashMap<VaultId, String>,
+    vaults: Vaults,
+    deleted_vaults: DeletedVaults,
     applications: HashMap<ClientId, Arc<Application>>,
     applications_by_object: HashMap<PrincipalId, ClientId>,
     users: HashMap<PrincipalId, Arc<User>>,
@@ -102,13 +57,10 @@ impl Directory {
             installation: None,
             tenants: HashMap::new(),
             subscriptions: HashMap::new(),
-            resource_groups: HashMap::new(),
+            resource_groups: OrdMap::new(),
             locks: Locks::default(),
-            vaults: HashMap::new(),
-            vaults_by_id: HashMap::new(),
-            vaults_by_group: OrdMap::new(),
-            deleted_vaults: OrdMap::new(),
-            deleted_vaults_by_id: HashMap::new(),
+            vaults: Vaults::default(),
+            deleted_vaults: DeletedVaults::default(),
             applications: HashMap::new(),
             applications_by_object: HashMap::new(),
             users: HashMap::new(),
@@ -152,13 +104,27 @@ impl Directory {
         subscription: SubscriptionId,
         name: &ResourceGroupName,
     ) -> Option<&Arc<ResourceGroup>> {
-        let folded = name.as_str().to_ascii_lowercase();
-        self.resource_groups.get([subscription.as_bytes(), folded.as_bytes()].concat().as_slice())
+        self.resource_groups.get(&group_key(subscription, name.as_str()))
     }
 
     /// All resource groups, in no order.
     pub fn resource_groups(&self) -> impl Iterator<Item = &Arc<ResourceGroup>> {
         self.resource_groups.values()
+    }
+
+    /// The resource groups of a subscription in the order of their names; those after `after`
+    /// only: a name in lower case, of a group that may be gone by now. A page costs what it shows.
+    pub fn resource_groups_in(
+        &self,
+        subscription: SubscriptionId,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &Arc<ResourceGroup>> {
+        // No name is empty.
+        let after = group_key(subscription, after.unwrap_or_default());
+        self.resource_groups
+            .range((Bound::Excluded(after), Bound::Unbounded))
+            .take_while(move |(key, _)| key.starts_with(subscription.as_bytes()))
+            .map(|(_, group)| group)
     }
 
     /// All locks.
@@ -168,17 +134,17 @@ impl Directory {
 
     /// A vault by its folded name.
     pub fn vault(&self, folded: &str) -> Option<&Arc<Vault>> {
-        self.vaults.get(folded)
+        self.vaults.named(folded)
     }
 
     /// A vault by its id.
     pub fn vault_by_id(&self, id: VaultId) -> Option<&Arc<Vault>> {
-        self.vaults.get(self.vaults_by_id.get(&id)?)
+        self.vaults.by_id(id)
     }
 
     /// All vaults, in no order.
     pub fn vaults(&self) -> impl Iterator<Item = &Arc<Vault>> {
-        self.vaults.values()
+        self.vaults.all()
     }
 
     /// The vaults of a subscription, or of one of its groups, in the order of their groups and
@@ -190,36 +156,44 @@ impl Directory {
         group: Option<&ResourceGroupName>,
         after: Option<(&str, &str)>,
     ) -> impl Iterator<Item = &Arc<Vault>> {
-        let group = group.map(|name| name.as_str().to_ascii_lowercase());
-        let first = after.map_or_else(
-            || Bound::Included(GroupKey::first_of(subscription, group.as_deref())),
-            |(group, name)| {
-                let (group, name) = (group.to_owned(), name.to_owned());
-                Bound::Excluded(GroupKey { subscription, group, name })
-            },
-        );
-        self.vaults_by_group
-            .range((first, Bound::Unbounded))
-            .take_while(move |(key, _)| {
-                key.subscription == subscription
-                    && group.as_ref().is_none_or(|group| key.group == *group)
-            })
-            .map(|(_, vault)| vault)
+        self.vaults.within(subscription, group, after)
     }
 
     /// A deleted vault by its folded name.
     pub fn deleted_vault(&self, folded: &str) -> Option<&Arc<Deleted>> {
-        self.deleted_vaults.get(folded)
+        self.deleted_vaults.named(folded)
+    }
+
+    /// The deleted vault that a scope is, or lies in.
+    pub fn deleted_vault_around(&self, scope: &Scope) -> Option<&Arc<Deleted>> {
+        let found = self.deleted_vault(scope.folded().split('/').nth(8)?)?;
+        found.vault.resource.scope().contains(scope).then_some(found)
     }
 
     /// A deleted vault by its id.
     pub fn deleted_vault_by_id(&self, id: VaultId) -> Option<&Arc<Deleted>> {
-        self.deleted_vaults.get(self.deleted_vaults_by_id.get(&id)?)
+        self.deleted_vaults.by_id(id)
     }
 
     /// All deleted vaults, in the order of their names.
     pub fn deleted_vaults(&self) -> impl Iterator<Item = &Arc<Deleted>> {
-        self.deleted_vaults.values()
+        self.deleted_vaults.all()
+    }
+
+    /// The deleted vaults of a subscription in the order of their names; those after `after` only:
+    /// a name in lower case, of a vault that may be gone by now. A page costs what it shows.
+    pub fn deleted_vaults_in(
+        &self,
+        subscription: SubscriptionId,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &Arc<Deleted>> {
+        self.deleted_vaults.within(subscription, after)
+    }
+
+    /// The deleted vaults whose retention has ended, the longest ended first. Those that wait cost
+    /// nothing.
+    pub fn deleted_vaults_due(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Deleted>> {
+        self.deleted_vaults.due(now)
     }
 
     /// An application by its client id.
@@ -335,10 +309,13 @@ impl Directory {
                 self.apply_subscription(row.uuid().map(SubscriptionId), row.open()?);
             }
             ResourceGroup::TYPE => {
-                keep(&mut self.resource_groups, Some(id.to_vec()), row.open()?);
+                match row.open()? {
+                    Some(group) => self.resource_groups.insert(id.to_vec(), Arc::new(group)),
+                    None => self.resource_groups.remove(id),
+                };
             }
-            VaultResource::TYPE => self.apply_vault(id, revision, row.open()?),
-            DeletedVault::TYPE => self.apply_deleted_vault(id, revision, row.open()?),
+            VaultResource::TYPE => self.vaults.apply(id, revision, row.open()?),
+            DeletedVault::TYPE => self.deleted_vaults.apply(id, revision, row.open()?),
             Lock::TYPE => self.locks.apply(id, row.open()?),
             Application::TYPE => self.apply_application(row.uuid().map(ClientId), row.open()?),
             Group::TYPE => self.apply_group(row.uuid().map(PrincipalId), row.open()?),
@@ -357,34 +334,6 @@ impl Directory {
             _ => {}
         }
         Ok(())
-    }
-
-    fn apply_vault(&mut self, id: &[u8], revision: Revision, row: Option<VaultResource>) {
-        let folded = String::from_utf8_lossy(id).into_owned();
-        if let Some(old) = self.vaults.remove(&folded) {
-            self.vaults_by_id.remove(&old.resource.id);
-            self.vaults_by_group.remove(&GroupKey::of(&old.resource));
-        }
-        if let Some(resource) = row {
-            let scope = resource.scope();
-            self.vaults_by_id.insert(resource.id, folded.clone());
-            let (firewall, policies) = (resource.firewall(), resource.policies_in_force());
-            let resource = Arc::new(resource);
-            let vault = Arc::new(Vault { resource, scope, firewall, policies, revision });
-            self.vaults_by_group.insert(GroupKey::of(&vault.resource), Arc::clone(&vault));
-            self.vaults.insert(folded, vault);
-        }
-    }
-
-    fn apply_deleted_vault(&mut self, id: &[u8], revision: Revision, row: Option<DeletedVault>) {
-        let folded = String::from_utf8_lossy(id).into_owned();
-        if let Some(old) = self.deleted_vaults.remove(&folded) {
-            self.deleted_vaults_by_id.remove(&old.vault.resource.id);
-        }
-        if let Some(vault) = row {
-            self.deleted_vaults_by_id.insert(vault.resource.id, folded.clone());
-            self.deleted_vaults.insert(folded, Arc::new(Deleted { vault, revision }));
-        }
     }
 
     fn apply_application(&mut self, id: Option<ClientId>, row: Option<Application>) {
@@ -497,6 +446,11 @@ impl Row<'_> {
     fn uuid(&self) -> Option<uuid::Uuid> {
         uuid::Uuid::from_slice(self.id).ok()
     }
+}
+
+/// Where a resource group stands among all.
+fn group_key(subscription: SubscriptionId, name: &str) -> Vec<u8> {
+    [subscription.as_bytes(), name.to_ascii_lowercase().as_bytes()].concat()
 }
 
 fn keep<K, V>(map: &mut HashMap<K, Arc<V>>, id: Option<K>, row: Option<V>)

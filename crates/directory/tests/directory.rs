@@ -8,14 +8,14 @@ use strongroom_crypto::SymmetricKey;
 use strongroom_crypto::sign::RsaSigningKey;
 use strongroom_directory::row::{OwnerRow, TokenKeyRow, row_key};
 use strongroom_directory::{
-    Application, DirectoryRow, DirectoryService, Group, ResourceGroup, Subscription, Tenant,
-    TrustedIssuer,
+    Application, Directory, DirectoryRow, DirectoryService, Group, ResourceGroup, Subscription,
+    Tenant, TrustedIssuer,
 };
 use strongroom_model::{
-    ClientId, DataAction, DenyAssignment, DenyAssignmentId, InstallationId, PrincipalId,
-    ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition, RoleDefinitionId,
-    RolePermissions, Scope, SoftDelete, SubscriptionId, TenantId, Timestamp, VaultId, VaultName,
-    VaultProperties, VaultResource,
+    ClientId, DataAction, DeletedVault, DenyAssignment, DenyAssignmentId, InstallationId,
+    PrincipalId, ResourceGroupName, RoleAssignment, RoleAssignmentId, RoleDefinition,
+    RoleDefinitionId, RolePermissions, Scope, SoftDelete, SubscriptionId, TenantId, Timestamp,
+    VaultId, VaultName, VaultProperties, VaultResource,
 };
 use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::memory::MemoryStore;
@@ -143,6 +143,8 @@ async fn every_noun_is_followed_and_found_again() {
         jwks_uri: None,
         ca_pem: None,
         required_claims: vec![("a".into(), "b".into())],
+        management_audience: None,
+        graph_audience: Some("api://strongroom-graph".into()),
     };
     put(&writer, &issuer).await;
     for (kid, from) in [("later", 20), ("earlier", 10)] {
@@ -165,7 +167,7 @@ async fn every_noun_is_followed_and_found_again() {
         let app = directory.application(ClientId::from_bytes([4; 16])).unwrap();
         assert_eq!(directory.application_by_object(principal(5)).unwrap(), app);
         assert_eq!(directory.groups_of(principal(5)), [principal(6)]);
-        assert_eq!(directory.access().of(principal(6)).len(), 1);
+        assert_eq!(directory.access().of(principal(6)).count(), 1);
         assert_eq!(directory.trusted_issuers()[0].as_ref(), &issuer);
         let kids: Vec<&str> = directory.token_keys().iter().map(|k| k.kid.as_str()).collect();
         assert_eq!(kids, ["earlier", "later"], "in the order in which they sign");
@@ -197,10 +199,10 @@ async fn what_is_replaced_or_deleted_leaves_no_trace() {
     assert!(service.current().application_by_object(principal(3)).is_some());
     put(&service, &assignment(1, 2)).await;
     put(&service, &assignment(1, 3)).await;
-    assert!(service.current().access().of(principal(2)).is_empty());
-    assert_eq!(service.current().access().of(principal(3)).len(), 1);
+    assert!(service.current().access().of(principal(2)).next().is_none());
+    assert_eq!(service.current().access().of(principal(3)).count(), 1);
     delete::<RoleAssignment>(&service, &[1; 16]).await;
-    assert!(service.current().access().of(principal(3)).is_empty());
+    assert!(service.current().access().of(principal(3)).next().is_none());
     delete::<Application>(&service, &[1; 16]).await;
     assert!(service.current().application_by_object(principal(3)).is_none());
     put(&service, &token_key("kid", 1)).await;
@@ -330,4 +332,76 @@ async fn what_decides_is_followed_and_found_again() {
     let directory = writer.current();
     assert!(directory.access().role(id).is_none() && !directory.access().has_denials());
     assert!(directory.access().at(scope.folded()).is_none(), "nothing is left behind");
+}
+
+fn deleted(name: &str, id: u8, purge: i64) -> DeletedVault {
+    let resource = vault(name, id);
+    DeletedVault { resource, deleted: Timestamp(1), scheduled_purge: Timestamp(purge) }
+}
+
+fn names_of_deleted(directory: &Directory, subscription: u8, after: Option<&str>) -> Vec<String> {
+    let subscription = SubscriptionId::from_bytes([subscription; 16]);
+    let found = directory.deleted_vaults_in(subscription, after);
+    found.map(|deleted| deleted.vault.resource.name.to_string()).collect()
+}
+
+#[tokio::test]
+async fn deleted_vaults_are_found_by_subscription_and_by_when_they_go() {
+    let installation = Installation::new().await;
+    let service = installation.open().await;
+    for (at, name) in ["delta", "Bravo", "alpha", "charlie"].into_iter().enumerate() {
+        let at = u8::try_from(at).unwrap();
+        put(&service, &deleted(name, at, 100 - i64::from(at))).await;
+    }
+    let mut elsewhere = deleted("beta", 9, 98);
+    elsewhere.resource.subscription = SubscriptionId::from_bytes([3; 16]);
+    put(&service, &elsewhere).await;
+
+    let directory = service.current();
+    let mine = SUBSCRIPTION[0];
+    assert_eq!(names_of_deleted(&directory, mine, None), ["alpha", "Bravo", "charlie", "delta"]);
+    assert_eq!(names_of_deleted(&directory, mine, Some("bravo")), ["charlie", "delta"]);
+    assert_eq!(names_of_deleted(&directory, mine, Some("bz")), ["charlie", "delta"], "one gone");
+    assert!(names_of_deleted(&directory, mine, Some("delta")).is_empty());
+    assert_eq!(names_of_deleted(&directory, 3, None), ["beta"]);
+    assert!(names_of_deleted(&directory, 4, None).is_empty());
+
+    let due = |directory: &Directory, now| -> Vec<String> {
+        let found = directory.deleted_vaults_due(Timestamp(now));
+        found.map(|deleted| deleted.vault.resource.name.to_string()).collect()
+    };
+    assert!(due(&directory, 96).is_empty());
+    assert_eq!(due(&directory, 98), ["charlie", "alpha", "beta"]);
+
+    // Deleted anew at another time, and recovered.
+    put(&service, &deleted("charlie", 3, 500)).await;
+    delete::<DeletedVault>(&service, b"alpha").await;
+    let directory = service.current();
+    assert_eq!(due(&directory, 499), ["beta", "Bravo", "delta"]);
+    assert_eq!(names_of_deleted(&directory, mine, None), ["Bravo", "charlie", "delta"]);
+    assert!(directory.deleted_vault_by_id(VaultId::from_bytes([2; 16])).is_none());
+}
+
+#[tokio::test]
+async fn groups_are_listed_by_subscription_in_the_order_of_their_names() {
+    let installation = Installation::new().await;
+    let service = installation.open().await;
+    let (mine, other) =
+        (SubscriptionId::from_bytes(SUBSCRIPTION), SubscriptionId::from_bytes([3; 16]));
+    for (subscription, name) in
+        [(mine, "b"), (mine, "C"), (other, "a"), (mine, "a-1"), (mine, "A"), (other, "z")]
+    {
+        let name = ResourceGroupName::parse(name).unwrap();
+        put(&service, &ResourceGroup::new(subscription, name, "local".into())).await;
+    }
+    let directory = service.current();
+    let names = |subscription, after| -> Vec<String> {
+        let found = directory.resource_groups_in(subscription, after);
+        found.map(|group| group.name.as_str().to_owned()).collect()
+    };
+    assert_eq!(names(mine, None), ["A", "a-1", "b", "C"]);
+    assert_eq!(names(mine, Some("a")), ["a-1", "b", "C"]);
+    assert_eq!(names(mine, Some("aa")), ["b", "C"], "a group that is gone");
+    assert_eq!(names(other, None), ["a", "z"]);
+    assert!(names(SubscriptionId::from_bytes([9; 16]), None).is_empty());
 }

@@ -11,8 +11,9 @@ use crate::protector::Header;
 use crate::record::{self, FORMAT};
 use crate::{DataKeys, Place, Protector, SealError};
 
-/// Keys of vaults and backups that stay unwrapped in memory.
-const CACHED_KEYS: usize = 65_536;
+/// Keys of vaults and backups that stay unwrapped in memory, once used: of as many vaults as a node
+/// is made for, some 200 bytes each.
+const CACHED_KEYS: usize = 131_072;
 
 const NO_OWNER: [u8; 16] = [0; 16];
 
