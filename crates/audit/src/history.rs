@@ -74,14 +74,15 @@ impl History {
         Self { disk, dir: dir.to_owned() }
     }
 
-    /// The records of a time that `is_wanted`. It blocks for as long as reading the files takes.
+    /// The records of a time that `is_wanted`, which is shown every one of them, those of a segment
+    /// oldest first. It blocks for as long as reading the files takes.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn search(
         &self,
         search: &Search,
-        is_wanted: impl Fn(&Record) -> bool,
+        mut is_wanted: impl FnMut(&Record) -> bool,
     ) -> Result<Findings, AuditError> {
         let mut findings = Findings::default();
         let mut read = 0;
@@ -97,7 +98,7 @@ impl History {
             if opened_ms > search.to_ms.saturating_add(SLACK_MS) {
                 continue;
             }
-            let (found, more) = self.segment(number, search, room, &is_wanted, &mut read)?;
+            let (found, more) = self.segment(number, search, room, &mut is_wanted, &mut read)?;
             let oldest = found.front().map(|(spot, _)| *spot);
             findings.records.extend(found.into_iter().rev().map(|(_, record)| record));
             if more {
@@ -123,7 +124,7 @@ impl History {
         number: u64,
         search: &Search,
         room: usize,
-        is_wanted: &impl Fn(&Record) -> bool,
+        is_wanted: &mut impl FnMut(&Record) -> bool,
         read: &mut usize,
     ) -> Result<(VecDeque<(Spot, Record)>, bool), AuditError> {
         let mut found = VecDeque::new();

@@ -49,6 +49,9 @@ pub enum OpError {
         /// The name.
         name: String,
     },
+    /// What is to be kept has more bytes than one change may have.
+    #[error("the request says more than can be kept in one place: say less")]
+    TooLarge,
     /// The vault's purge protection forbids it.
     #[error("purge protection is enabled")]
     PurgeProtected,
@@ -204,6 +207,7 @@ impl From<StoreError> for OpError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(why) | StoreError::Indeterminate(why) => Self::Unavailable(why),
+            StoreError::TooLarge { .. } => Self::TooLarge,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -32,8 +32,7 @@ pub fn new_application(
     now: Timestamp,
     digest: impl FnOnce(&[u8]) -> [u8; 32],
 ) -> Result<NewApplication, OpError> {
-    let entropy = SecretBytes::new(random::bytes::<32>()?.to_vec());
-    let client_secret = SecretBytes::from(URL_SAFE_NO_PAD.encode(entropy.expose()));
+    let client_secret = new_client_secret()?;
     let credential = Credential {
         id: CredentialId::from_bytes(random::bytes()?),
         digest: digest(client_secret.expose()),
@@ -49,6 +48,17 @@ pub fn new_application(
         created: now,
     };
     Ok(NewApplication { application, client_secret })
+}
+
+/// Never one that begins with a hyphen: `az login --password SECRET` takes that for an option.
+fn new_client_secret() -> Result<SecretBytes, OpError> {
+    loop {
+        let entropy = SecretBytes::new(random::bytes::<32>()?.to_vec());
+        let secret = SecretBytes::from(URL_SAFE_NO_PAD.encode(entropy.expose()));
+        if !secret.expose().starts_with(b"-") {
+            return Ok(secret);
+        }
+    }
 }
 
 /// A random GUID (RFC 9562, version 4).
@@ -109,11 +119,31 @@ impl<S: Store> Ops<S> {
         if let Some((role, scope)) = grant {
             let principal = new.application.object_id;
             let id = assignment_id(principal, role, &scope);
-            call.set_property("roleAssignmentId", id.to_string());
             let assignment = RoleAssignment::new(id, principal, role, scope);
-            txn = self.put_assignment(txn, &assignment)?;
+            txn = self.put_assignment(txn, &assignment, call)?;
         }
         self.commit_rows(call, txn).await?;
         Ok(new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_client_secret_looks_like_an_option() {
+        let mut firsts = std::collections::BTreeSet::new();
+        for _ in 0..2000 {
+            let new =
+                new_application("app", TenantId(uuid::Uuid::nil()), Timestamp(0), |_| [0; 32])
+                    .unwrap();
+            let secret = new.client_secret.expose();
+            assert_eq!(secret.len(), 43, "32 bytes in base64url");
+            firsts.insert(secret[0]);
+        }
+        // All of base64url's alphabet but the hyphen.
+        assert_eq!(firsts.len(), 63);
+        assert!(!firsts.contains(&b'-'));
     }
 }

@@ -14,6 +14,7 @@ mod charge;
 mod contacts;
 mod decide;
 mod error;
+pub mod explain;
 mod garbage;
 mod heads;
 pub mod identities;
@@ -34,11 +35,13 @@ mod skip_token;
 mod sweeper;
 mod turns;
 pub mod vaults;
+pub mod what_if;
 
 use std::sync::Arc;
 
 use strongroom_audit::Audit;
 use strongroom_directory::{Clock, DirectoryService};
+use strongroom_model::PrincipalId;
 use strongroom_seal::KeyRing;
 use strongroom_store::Store;
 
@@ -74,7 +77,7 @@ pub use issuers::{
     UpdateCertificateIssuer,
 };
 pub use keys::{
-    Ciphertext, CreateKey, Decrypt, DecryptedView, Encrypt, EncryptedView, GetKey,
+    Ciphertext, CreateFirstKey, CreateKey, Decrypt, DecryptedView, Encrypt, EncryptedView, GetKey,
     GetKeyAttestation, GetKeyRotationPolicy, ImportKey, Imported, KeyRules, KeyView, KeyWork,
     NewKey, Plaintext, RotateKey, RotationPolicyView, Sign, SignatureView, UnwrapKey, UpdateKey,
     UpdateKeyRotationPolicy, Verify, WrapKey,
@@ -114,6 +117,7 @@ pub struct Ops<S: Store> {
     work: KeyWork,
     orders: orders::Steps,
     azure_strict: bool,
+    trusted_services: Vec<PrincipalId>,
 }
 
 impl<S: Store> Ops<S> {
@@ -144,6 +148,7 @@ impl<S: Store> Ops<S> {
             work,
             orders: orders::Steps::default(),
             azure_strict: false,
+            trusted_services: Vec::new(),
         }
     }
 

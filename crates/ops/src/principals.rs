@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_directory::row::row_key;
 use strongroom_directory::{Directory, Group, User};
-use strongroom_model::{PrincipalId, TenantId};
+use strongroom_model::{PrincipalId, TenantId, VaultResource};
 use strongroom_store::{Condition, Snapshot, Store, Txn};
 
 use crate::identities::new_guid;
@@ -147,12 +147,22 @@ impl<S: Store> Ops<S> {
         Ok(group)
     }
 
-    /// Takes a group away: its members lose what they held through it, on their next request.
+    /// Takes a group away, with the roles that it holds: its members lose what they held through
+    /// it, on their next request, and no other issuer's token of the same id gets it.
     ///
     /// # Errors
-    /// [`OpError::NoSuch`], or that the service cannot.
+    /// [`OpError::NoSuch`], [`OpError::Invalid`] while an access policy or a deny assignment names
+    /// it, or that the service cannot.
     pub async fn delete_group(&self, group: &Group, call: &mut Call) -> Result<(), OpError> {
-        about(call, group.tenant, group.object_id);
+        let id = group.object_id;
+        about(call, group.tenant, id);
+        check_unnamed(&self.directory.current(), id)?;
+        loop {
+            let directory = self.directory.current();
+            let Some(held) = directory.access().of(id).next() else { break };
+            let mut taken = self.own_call("RoleAssignmentDelete", "the deletion of a group")?;
+            self.delete_role_assignment(held.id, &mut taken).await?;
+        }
         self.delete_principal(row_key::<Group>(group.object_id.as_bytes()), call).await
     }
 
@@ -197,6 +207,31 @@ impl<S: Store> Ops<S> {
         let condition = Condition::AtRevision(row.revision);
         let txn = Txn::new().require(key.clone(), condition).delete(key);
         self.commit_rows(call, txn).await
+    }
+}
+
+/// What names a group by its id would be good for whoever an issuer puts into one of that id.
+fn check_unnamed(directory: &Directory, group: PrincipalId) -> Result<(), OpError> {
+    let of_denial = directory.access().denials().find(|denial| {
+        denial.principals.iter().chain(&denial.excluded).any(|named| named.id == group)
+    });
+    if let Some(denial) = of_denial {
+        return Err(OpError::Invalid(format!(
+            "the deny assignment {} at {} names the group: change or delete it first",
+            denial.id, denial.scope
+        )));
+    }
+    let live = directory.vaults().map(|vault| vault.resource.as_ref());
+    let deleted = directory.deleted_vaults().map(|found| &found.vault.resource);
+    let names = |vault: &&VaultResource| {
+        vault.properties.access_policies.iter().any(|policy| policy.object_id == group)
+    };
+    match live.chain(deleted).find(names) {
+        None => Ok(()),
+        Some(vault) => Err(OpError::Invalid(format!(
+            "an access policy of the vault {} names the group: take it away first",
+            vault.name
+        ))),
     }
 }
 

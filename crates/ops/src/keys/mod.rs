@@ -8,12 +8,13 @@ mod work;
 
 use std::sync::Arc;
 
-use strongroom_authz::{Admitted, Authorized};
+use strongroom_authz::{Admitted, Authorized, RequestFacts};
 use strongroom_crypto::provider::{CryptoProvider, ImportedKey, KeyMaterial};
 use strongroom_model::release::policy_of_new_version;
 use strongroom_model::{
     Attributes, AttributesChange, Curve, Head, KeyListing, KeyOperation, KeySpec, KeyType, Kind,
-    ObjectName, PublicKey, ReleasePolicy, SoftDelete, Tags, Version, VersionRecord,
+    ObjectName, Operation, PublicKey, ReleasePolicy, RotationPolicy, RotationRules, SoftDelete,
+    Tags, Version, VersionRecord,
 };
 use strongroom_store::Store;
 use strongroom_work::{
@@ -119,6 +120,22 @@ pub struct CreateKey {
     pub new: NewKey,
 }
 
+/// Generates a key, unless there is one of its name.
+pub struct CreateFirstKey {
+    /// The key.
+    pub key: CreateKey,
+    /// When it is rotated.
+    pub rotation: Option<RotationRules>,
+}
+
+impl RequestFacts for CreateFirstKey {
+    const OPERATION: Operation = Operation::CreateKey;
+
+    fn object(&self) -> Option<&ObjectName> {
+        Some(&self.key.name)
+    }
+}
+
 /// Takes in a new version of a key from outside.
 pub struct ImportKey {
     /// The name.
@@ -191,42 +208,54 @@ impl<S: Store> Ops<S> {
         admitted: Admitted<CreateKey>,
         call: &mut Call,
     ) -> Result<KeyView, OpError> {
-        self.create(admitted, false, call).await
+        let (authorized, key) = admitted.into_parts();
+        let objects = self.objects::<Keys>(&authorized).await?;
+        self.create((&authorized, &objects), key, Follows::TheCurrent, call).await
     }
 
-    /// The same, only if there is no key of the name yet: one that is there stays as it is, and is
-    /// answered.
+    /// The same, with a rotation policy, only if there is no key of the name yet: one that is there
+    /// stays as it is, and is answered with the policy that it has.
     ///
     /// # Errors
     /// As [`Ops::create_key`].
     pub async fn create_first_key(
         &self,
-        admitted: Admitted<CreateKey>,
+        admitted: Admitted<CreateFirstKey>,
         call: &mut Call,
-    ) -> Result<KeyView, OpError> {
-        self.create(admitted, true, call).await
+    ) -> Result<(KeyView, Option<RotationPolicy>), OpError> {
+        let (authorized, request) = admitted.into_parts();
+        let CreateFirstKey { key, rotation } = request;
+        let folded = key.name.folded();
+        let objects = self.objects::<Keys>(&authorized).await?;
+        let first = Follows::Nothing { rotation };
+        let view = self.create((&authorized, &objects), key, first, call).await?;
+        let snapshot = self.snapshot().await?;
+        let policy = match objects.active(&snapshot, &folded).await? {
+            Some(found) => rotation::policy_of(&objects, &snapshot, &found.head).await?,
+            None => None,
+        };
+        Ok((view, policy))
     }
 
     async fn create(
         &self,
-        admitted: Admitted<CreateKey>,
-        only_first: bool,
+        (authorized, objects): (&Authorized, &Objects<Keys>),
+        key: CreateKey,
+        follows: Follows,
         call: &mut Call,
     ) -> Result<KeyView, OpError> {
-        let (authorized, request) = admitted.into_parts();
-        let CreateKey { name, key_type, spec, new } = request;
+        let CreateKey { name, key_type, spec, new } = key;
         self.check_new(key_type, &new)?;
-        let objects = self.objects::<Keys>(&authorized).await?;
-        let wanted = Wanted { key_type, new, only_first };
+        let wanted = Wanted { key_type, new, follows };
         // A refusal must not cost a generated key.
         let found = objects.settable(&self.snapshot().await?, &name).await?;
-        if let Some(found) = found.as_ref().filter(|_| only_first) {
+        if let Some(found) = found.as_ref().filter(|_| wanted.is_first()) {
             return Ok(KeyView::of(&found.head, authorized.vault().soft_delete));
         }
         wanted.release(found.as_ref())?;
-        self.charge_creation(&authorized, key_type)?;
-        let material = self.generate(&authorized, spec).await?;
-        self.add_version((&authorized, &objects), &name, wanted, material, call).await
+        self.charge_creation(authorized, key_type)?;
+        let material = self.generate(authorized, spec).await?;
+        self.add_version((authorized, objects), &name, wanted, material, call).await
     }
 
     /// `PUT /keys/{name}`: a new version with a key from outside, which becomes the current one.
@@ -243,7 +272,7 @@ impl<S: Store> Ops<S> {
         let ImportKey { name, key_type, key, new } = request;
         self.check_new(key_type, &new)?;
         let objects = self.objects::<Keys>(&authorized).await?;
-        let wanted = Wanted { key_type, new, only_first: false };
+        let wanted = Wanted { key_type, new, follows: Follows::TheCurrent };
         wanted.release(objects.settable(&self.snapshot().await?, &name).await?.as_ref())?;
         let (imported, curve) = match key {
             Imported::Plain(key) => (key, None),
@@ -380,7 +409,7 @@ impl<S: Store> Ops<S> {
         loop {
             let moment = deciding.moment().await?;
             let found = objects.settable(&moment.snapshot, name).await?;
-            if let Some(found) = found.as_ref().filter(|_| wanted.only_first) {
+            if let Some(found) = found.as_ref().filter(|_| wanted.is_first()) {
                 return Ok(KeyView::of(&found.head, moment.soft_delete()));
             }
             let (found, body, txn) = (found.as_ref(), private.expose(), moment.txn());
@@ -390,7 +419,12 @@ impl<S: Store> Ops<S> {
                 listing: wanted.listing(found, public.clone(), platform)?,
             };
             let (txn, head) = objects.put_new_version(txn, found, name, &draft, body, call.id())?;
-            let txn = rotation::set_timer(objects, &moment.snapshot, txn, &head).await?;
+            let txn = match &wanted.follows {
+                Follows::Nothing { rotation: Some(rules) } => {
+                    rotation::put_first_policy(objects, txn, &head, rules, call.now())?
+                }
+                _ => rotation::set_timer(objects, &moment.snapshot, txn, &head).await?,
+            };
             let soft_delete = moment.soft_delete();
             if deciding.commit(call, txn).await? {
                 return Ok(KeyView { name: head.name, record: head.current, soft_delete });
@@ -399,15 +433,26 @@ impl<S: Store> Ops<S> {
     }
 }
 
+/// What a new version may follow.
+enum Follows {
+    /// The current version, if there is one.
+    TheCurrent,
+    /// No version: a key that is there stays as it is.
+    Nothing { rotation: Option<RotationRules> },
+}
+
 /// A new version before its key is there.
 struct Wanted {
     key_type: KeyType,
     new: NewKey,
-    /// Whether a key that is there stays as it is.
-    only_first: bool,
+    follows: Follows,
 }
 
 impl Wanted {
+    fn is_first(&self) -> bool {
+        matches!(self.follows, Follows::Nothing { .. })
+    }
+
     fn key_ops(&self) -> &[KeyOperation] {
         self.new.key_ops.as_deref().unwrap_or_else(|| self.key_type.default_operations())
     }

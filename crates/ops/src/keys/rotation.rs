@@ -52,6 +52,14 @@ pub struct RotationPolicyView {
     pub set: Option<(Timestamp, Timestamp)>,
 }
 
+impl RotationPolicyView {
+    /// The policy, if somebody set one.
+    pub fn policy(self) -> Option<RotationPolicy> {
+        let (created, updated) = self.set?;
+        Some(RotationPolicy { rules: self.rules, created, updated })
+    }
+}
+
 /// A policy's row.
 #[derive(Encode, Decode)]
 struct Schedule {
@@ -336,6 +344,18 @@ pub(crate) fn put_policy<K: ObjectKind>(
     let part = Part::RotationPolicy(incarnation);
     let row = objects.seal(&name.folded(), part, &Schedule::new(policy.clone()))?;
     Ok(txn.put(layout::rotation_policy(objects.vault, incarnation), row))
+}
+
+/// Puts the policy of a key that is being made, and its timer.
+pub(super) fn put_first_policy(
+    objects: &Objects<Keys>,
+    txn: Txn,
+    head: &Head<KeyListing>,
+    rules: &RotationRules,
+    now: Timestamp,
+) -> Result<Txn, OpError> {
+    let policy = RotationPolicy { rules: rules.clone(), created: now, updated: now };
+    put_schedule(objects, txn, head, Schedule::new(policy), None)
 }
 
 /// Moves the timer of a key, if it has a policy, to where its new head wants it.

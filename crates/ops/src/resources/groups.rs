@@ -1,12 +1,16 @@
 //! Resource groups made, changed, and deleted with what they contain.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use strongroom_audit::{Identity, Record};
 use strongroom_authz::GrantedAction;
 use strongroom_directory::row::{DirectoryRow, open_row, row_key};
 use strongroom_directory::{Directory, Lock, ResourceGroup, Vault, lock_id};
-use strongroom_model::{Assignments, DenyAssignment, ResourceGroupName, Scope, SubscriptionId};
+use strongroom_model::{
+    Assignments, DenyAssignment, ResourceGroupName, Scope, ScopeAssignments, SubscriptionId,
+};
 use strongroom_store::{Condition, Snapshot, Store, Txn};
 
 use super::{Decided, ResourceRefusal, TAGS_DELETE, TAGS_WRITE, demand};
@@ -22,6 +26,25 @@ pub const GROUP_DELETE: &str = "Microsoft.Resources/subscriptions/resourceGroups
 
 /// Rows that one transaction takes away: less than the store's limit for one.
 const ROWS_PER_TXN: usize = 48;
+
+/// Who asked for the deletion of a group, for the records of what goes with it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    identity: Identity,
+    caller_ip: Option<IpAddr>,
+    correlation_id: String,
+}
+
+impl Asked {
+    /// Whoever the record of the request names.
+    pub fn by(record: &Record) -> Self {
+        Self {
+            identity: record.identity.clone(),
+            caller_ip: record.caller_ip,
+            correlation_id: record.correlation_id.clone(),
+        }
+    }
+}
 
 impl<S: Store> Ops<S> {
     /// Makes a group, or changes the tags of the one of its name; answers it, and whether it is
@@ -101,6 +124,7 @@ impl<S: Store> Ops<S> {
 
     /// Deletes the vaults of a group whose deletion has begun, as if each were deleted, then its
     /// locks, the roles held in it, and the group. Once begun, it may be called again at any time.
+    /// The records say who has asked for it, as far as that is known: not after a stop.
     ///
     /// # Errors
     /// That the service cannot.
@@ -108,6 +132,7 @@ impl<S: Store> Ops<S> {
         &self,
         subscription: SubscriptionId,
         name: &ResourceGroupName,
+        asked: Option<&Asked>,
     ) -> Result<(), ResourceRefusal> {
         let by = format!("deletion of resource group {}", name.as_str());
         loop {
@@ -117,9 +142,9 @@ impl<S: Store> Ops<S> {
                 return Ok(());
             }
             let Some(vault) = directory.vaults_in(subscription, Some(name), None).next() else {
-                return self.remove_group(&directory, group, &by).await;
+                return self.remove_group(&directory, group, &by, asked).await;
             };
-            self.delete_contained(vault, &by).await?;
+            self.delete_contained(vault, &by, asked).await?;
         }
     }
 
@@ -130,34 +155,59 @@ impl<S: Store> Ops<S> {
     pub async fn resume_group_deletions(&self) -> Result<(), ResourceRefusal> {
         let directory = self.directory.current();
         for group in directory.resource_groups().filter(|group| group.deleting) {
-            self.finish_group_deletion(group.subscription, &group.name).await?;
+            self.finish_group_deletion(group.subscription, &group.name, None).await?;
         }
         Ok(())
     }
 
-    async fn delete_contained(&self, vault: &Vault, by: &str) -> Result<(), ResourceRefusal> {
-        let mut call = self.own_call("VaultDelete", by)?;
+    /// A call of the service for whoever asked for a group's deletion.
+    fn call_for(
+        &self,
+        operation: &'static str,
+        by: &str,
+        asked: Option<&Asked>,
+    ) -> Result<Call, OpError> {
+        let mut call = self.own_call(operation, by)?;
+        if let Some(asked) = asked {
+            let record = call.record_mut();
+            record.identity = asked.identity.clone();
+            record.caller_ip = asked.caller_ip;
+            record.correlation_id.clone_from(&asked.correlation_id);
+        }
+        Ok(call)
+    }
+
+    async fn delete_contained(
+        &self,
+        vault: &Vault,
+        by: &str,
+        asked: Option<&Asked>,
+    ) -> Result<(), ResourceRefusal> {
+        let mut call = self.call_for("VaultDelete", by, asked)?;
         self.delete_vault_with_group(&VaultAddress::from(vault.resource.as_ref()), &mut call)
             .await?;
         Ok(())
     }
 
     /// What is granted or locked in the group goes before it: a later group of its name starts
-    /// with nobody.
+    /// with nobody. What is denied in a vault that can be recovered stays, and goes with its purge.
     async fn remove_group(
         &self,
         directory: &Directory,
         group: &Arc<ResourceGroup>,
         by: &str,
+        asked: Option<&Asked>,
     ) -> Result<(), ResourceRefusal> {
-        let keys = keys_within(directory, &group.scope());
+        let keys = keys_within(directory, &group.scope(), |denial| {
+            directory.deleted_vault_around(&denial.scope).is_some()
+        });
         for keys in keys.chunks(ROWS_PER_TXN) {
             let txn = keys.iter().fold(Txn::new(), |txn, key| txn.delete(key.clone()));
-            let mut call = self.own_call("ResourceGroupDelete", by)?;
+            let mut call = self.call_for("ResourceGroupDelete", by, asked)?;
             group.scope().as_str().clone_into(&mut call.record_mut().resource_id);
             self.commit_rows(&mut call, txn).await?;
         }
-        let mut call = self.own_call("ResourceGroupDelete", by)?;
+        let mut call = self.call_for("ResourceGroupDelete", by, asked)?;
         group.scope().as_str().clone_into(&mut call.record_mut().resource_id);
         self.decide_row(&group.id(), &mut call, |found: Option<ResourceGroup>| {
             Ok(match found.is_some_and(|kept| kept.deleting) {
@@ -193,15 +243,21 @@ impl<S: Store> Ops<S> {
     }
 }
 
-/// The keys of the locks and of what is granted or denied at a scope and below it.
-pub(crate) fn keys_within(directory: &Directory, scope: &Scope) -> Vec<Vec<u8>> {
+/// The keys of the locks and of what is granted or denied at a scope and below it, but for what
+/// `stays` denied.
+pub(crate) fn keys_within(
+    directory: &Directory,
+    scope: &Scope,
+    stays: impl Fn(&DenyAssignment) -> bool,
+) -> Vec<Vec<u8>> {
     let locks = directory.locks();
     let locks = locks.at(scope.folded()).chain(locks.below(scope.folded()));
     let locks = locks.map(|lock| row_key::<Lock>(&lock_id(&lock.scope, &lock.name)));
     let assignments: &Assignments = directory.as_ref();
-    let held = assignments.assignments().filter(|held| scope.contains(&held.scope));
+    let held = assignments.within(scope).flat_map(ScopeAssignments::assignments);
     let held = held.flat_map(|held| rows_of(held));
-    let denials = assignments.denials().filter(|denial| scope.contains(&denial.scope));
+    let denials = assignments.within(scope).flat_map(ScopeAssignments::denials);
+    let denials = denials.filter(|denial| !stays(denial));
     let denials = denials.map(|denial| row_key::<DenyAssignment>(denial.id.as_bytes()));
     locks.chain(held).chain(denials).collect()
 }

@@ -18,7 +18,7 @@ impl<S: Store> Ops<S> {
     /// Makes a lock, or changes the one of its name; answers whether it is new.
     ///
     /// # Errors
-    /// That the service cannot.
+    /// [`OpError::Vault`] when its scope is not there, or that the service cannot.
     pub async fn put_lock(
         &self,
         granted: &GrantedAction,
@@ -27,7 +27,7 @@ impl<S: Store> Ops<S> {
     ) -> Result<bool, ResourceRefusal> {
         demand(granted, &[LOCK_WRITE], &lock.scope)?;
         let id = lock_id(&lock.scope, &lock.name);
-        self.decide_row(&id, call, |found: Option<Lock>| {
+        self.decide_row_at(&lock.scope, &id, call, |found: Option<Lock>| {
             let (status, made) = if found.is_some() { (200, false) } else { (201, true) };
             Ok(Decided::Put(Box::new(lock.clone()), status, made))
         })

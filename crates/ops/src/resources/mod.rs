@@ -5,6 +5,7 @@
 
 mod groups;
 mod locks;
+mod standing;
 mod subscriptions;
 
 use strongroom_authz::GrantedAction;
@@ -16,12 +17,12 @@ use crate::audited::NO_VAULT;
 use crate::{Call, OpError, Ops};
 
 pub(crate) use groups::keys_within;
-pub use groups::{GROUP_DELETE, GROUP_WRITE};
+pub use groups::{Asked, GROUP_DELETE, GROUP_WRITE};
 pub use locks::{LOCK_DELETE, LOCK_WRITE};
 pub use subscriptions::{TAG_NAMES_DELETE, TAG_NAMES_WRITE, TAGS_DELETE, TAGS_WRITE, TagNames};
 
 /// How often a change is decided again when another one came between.
-const MAX_DECISIONS: usize = 5;
+pub(crate) const MAX_DECISIONS: usize = 5;
 
 /// Why a group, a lock or tags are not changed.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ pub enum ResourceRefusal {
 }
 
 /// What becomes of a row, the status of the answer, and what the caller learns.
-enum Decided<R, T> {
+pub(crate) enum Decided<R, T> {
     Put(Box<R>, u16, T),
     Delete(u16, T),
     /// Nothing is to do.
@@ -82,8 +83,19 @@ impl<S: Store> Ops<S> {
         &self,
         id: &[u8],
         call: &mut Call,
-        mut decide: impl FnMut(Option<R>) -> Result<Decided<R, T>, ResourceRefusal>,
+        decide: impl FnMut(Option<R>) -> Result<Decided<R, T>, ResourceRefusal>,
     ) -> Result<T, ResourceRefusal> {
+        self.decide_row_at(&Scope::root(), id, call, decide).await
+    }
+
+    /// The same for a row that says something at a scope, which must be there.
+    pub(crate) async fn decide_row_at<R: DirectoryRow, T, E: From<OpError>>(
+        &self,
+        scope: &Scope,
+        id: &[u8],
+        call: &mut Call,
+        mut decide: impl FnMut(Option<R>) -> Result<Decided<R, T>, E>,
+    ) -> Result<T, E> {
         let key = row_key::<R>(id);
         for _ in 0..MAX_DECISIONS {
             let stored = self.snapshot().await?.get(&key).await.map_err(OpError::from)?;
@@ -97,7 +109,7 @@ impl<S: Store> Ops<S> {
                 Decided::Delete(status, outcome) => (txn.delete(key.clone()), status, outcome),
                 Decided::Put(row, status, outcome) => {
                     let (_, value) = self.directory.row(row.as_ref()).map_err(OpError::from)?;
-                    (txn.put(key.clone(), value), status, outcome)
+                    (self.at_scope(txn, scope).await?.put(key.clone(), value), status, outcome)
                 }
             };
             let done = self.commit_directory(call, NO_VAULT, status, txn).await?;

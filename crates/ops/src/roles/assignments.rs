@@ -12,8 +12,9 @@ use strongroom_model::{
 };
 use strongroom_store::{Condition, Outcome, Snapshot, Store, Txn};
 
-use super::{RoleError, claim, demand, digest};
+use super::{RoleError, claim, demand, digest, limits};
 use crate::audited::NO_VAULT;
+use crate::resources::MAX_DECISIONS;
 use crate::{Call, OpError, Ops};
 
 /// A role assignment to be made, or one to be described anew.
@@ -55,6 +56,12 @@ fn name(assignment: &RoleAssignment, call: &mut Call) {
     call.set_property("roleAssignmentId", assignment.id.to_string());
     call.set_property("principalId", assignment.principal.to_string());
     call.set_property("roleDefinitionId", assignment.role.to_string());
+    if let Some(kind) = assignment.principal_type {
+        call.set_property("principalType", kind.name().to_owned());
+    }
+    if let Some(condition) = &assignment.condition {
+        call.set_property("condition", condition.as_str().to_owned());
+    }
 }
 
 impl<S: Store> Ops<S> {
@@ -62,7 +69,9 @@ impl<S: Store> Ops<S> {
     ///
     /// # Errors
     /// [`RoleError::AssignmentExists`] under another id, [`RoleError::AssignmentFixed`],
-    /// [`RoleError::NoRole`], [`RoleError::NotAssignable`], or that the service cannot.
+    /// [`RoleError::NoRole`], [`RoleError::NotAssignable`], [`RoleError::Limit`],
+    /// [`RoleError::TooManyAssignments`], [`OpError::Vault`] when the scope is not there, or that
+    /// the service cannot.
     pub async fn assign(
         &self,
         granted: &GrantedAction,
@@ -70,11 +79,8 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<(Arc<RoleAssignment>, bool), RoleError> {
         demand(granted, WRITE_ASSIGNMENT, &new.scope)?;
-        let directory = self.directory.current();
-        let role = directory.access().role(new.role).ok_or(RoleError::NoRole)?;
-        if !role.is_assignable_at(&new.scope) {
-            return Err(RoleError::NotAssignable);
-        }
+        limits::check_scope(&new.scope)?;
+        limits::check_description(new.description.as_deref().unwrap_or_default())?;
         let is_named = new.id.is_some();
         let id = new.id.unwrap_or_else(|| assignment_id(new.principal, new.role, &new.scope));
         let stamps = Stamps::made(call.now(), granted.by());
@@ -89,24 +95,42 @@ impl<S: Store> Ops<S> {
             stamps,
         };
         name(&assignment, call);
-        match directory.assignment(id) {
+        for _ in 0..MAX_DECISIONS {
+            let directory = self.directory.current();
+            let role = directory.access().role(assignment.role).ok_or(RoleError::NoRole)?;
+            if !directory.access().is_assignable(role, &assignment.scope) {
+                return Err(RoleError::NotAssignable);
+            }
+            let known = directory.assignment(id);
             // Whoever names none makes one: what is said about another stays as it is.
-            Some(known) if !is_named => Err(RoleError::AssignmentExists(known.id)),
-            Some(known) => self.reassign(known, assignment, call).await.map(|made| (made, false)),
-            None => self.make_assignment(&directory, role, assignment, call).await,
+            if let Some(known) = known.filter(|_| !is_named) {
+                return Err(RoleError::AssignmentExists(known.id));
+            }
+            let (assignment, is_new) = (assignment.clone(), known.is_none());
+            let made = match known {
+                Some(_) => self.reassign(assignment, call).await?,
+                None => self.make_assignment(&directory, role, assignment, call).await?,
+            };
+            if let Some(made) = made {
+                return Ok((made, is_new));
+            }
+            tokio::task::yield_now().await;
         }
+        Err(OpError::Contended.into())
     }
 
+    /// `None` when something that it rests on has changed just now.
     async fn make_assignment(
         &self,
         directory: &Directory,
         role: &RoleDefinition,
         assignment: RoleAssignment,
         call: &mut Call,
-    ) -> Result<(Arc<RoleAssignment>, bool), RoleError> {
+    ) -> Result<Option<Arc<RoleAssignment>>, RoleError> {
         if let Some(known) = same(directory, &assignment) {
             return Err(RoleError::AssignmentExists(known));
         }
+        limits::check_assignments(directory, &assignment.scope)?;
         let claim = claim_of(&assignment);
         let (key, row) = self.directory.row(&assignment)?;
         let (claimed, claim_row) = self.directory.row(&claim)?;
@@ -117,20 +141,22 @@ impl<S: Store> Ops<S> {
             .put(key, row)
             .put(claimed, claim_row);
         let txn = self.hold_role(txn, role).await?;
-        match self.commit_directory(call, NO_VAULT, 201, txn).await? {
-            Outcome::Committed(_) => Ok((Arc::new(assignment), true)),
-            Outcome::Conflict => Err(same(&self.directory.current(), &assignment)
-                .map_or(RoleError::Op(OpError::Contended), RoleError::AssignmentExists)),
-        }
+        let txn = self.at_scope(txn, &assignment.scope).await?;
+        let done = self.commit_directory(call, NO_VAULT, 201, txn).await?;
+        Ok(matches!(done, Outcome::Committed(_)).then(|| Arc::new(assignment)))
     }
 
-    /// What is said about an assignment changes; who holds what where does not.
+    /// What is said about an assignment changes; who holds what where does not. `None` when it is
+    /// that no more.
     async fn reassign(
         &self,
-        known: &RoleAssignment,
         mut assignment: RoleAssignment,
         call: &mut Call,
-    ) -> Result<Arc<RoleAssignment>, RoleError> {
+    ) -> Result<Option<Arc<RoleAssignment>>, RoleError> {
+        let key = row_key::<RoleAssignment>(assignment.id.as_bytes());
+        let Some(now) = self.snapshot().await?.get(&key).await? else { return Ok(None) };
+        let id = assignment.id;
+        let known: RoleAssignment = open_row(self.ring.system(), id.as_bytes(), &now.value)?;
         let same = known.principal == assignment.principal
             && known.role == assignment.role
             && known.scope == assignment.scope;
@@ -140,11 +166,11 @@ impl<S: Store> Ops<S> {
         let by = assignment.stamps.created_by;
         assignment.stamps = known.stamps.changed(call.now(), by);
         let (key, row) = self.directory.row(&assignment)?;
-        let now = self.snapshot().await?.get(&key).await?.ok_or(OpError::Contended)?;
         let txn =
             Txn::new().require(key.clone(), Condition::AtRevision(now.revision)).put(key, row);
-        self.commit_rows(call, txn).await?;
-        Ok(Arc::new(assignment))
+        let txn = self.at_scope(txn, &assignment.scope).await?;
+        let done = self.commit_directory(call, NO_VAULT, 200, txn).await?;
+        Ok(matches!(done, Outcome::Committed(_)).then(|| Arc::new(assignment)))
     }
 
     /// What a claim must be for a new one to take its place: absent, or left behind by an
@@ -166,7 +192,9 @@ impl<S: Store> Ops<S> {
         &self,
         txn: Txn,
         assignment: &RoleAssignment,
+        call: &mut Call,
     ) -> Result<Txn, OpError> {
+        name(assignment, call);
         let (key, row) = self.directory.row(assignment)?;
         let (claimed, claim) = self.directory.row(&claim_of(assignment))?;
         Ok(txn.put(key, row).put(claimed, claim))
@@ -193,16 +221,14 @@ impl<S: Store> Ops<S> {
         id: RoleAssignmentId,
         call: &mut Call,
     ) -> Result<Option<Arc<RoleAssignment>>, OpError> {
-        let Some(assignment) = self.directory.current().assignment(id).cloned() else {
-            return Ok(None);
-        };
-        demand(granted, DELETE_ASSIGNMENT, &assignment.scope)?;
-        name(&assignment, call);
         let key = row_key::<RoleAssignment>(id.as_bytes());
         let Some(row) = self.snapshot().await?.get(&key).await? else { return Ok(None) };
+        let known: RoleAssignment = open_row(self.ring.system(), id.as_bytes(), &row.value)?;
+        demand(granted, DELETE_ASSIGNMENT, &known.scope)?;
+        name(&known, call);
         let txn = Txn::new().require(key, Condition::AtRevision(row.revision));
-        self.commit_rows(call, drop_assignment(txn, &assignment)).await?;
-        Ok(Some(assignment))
+        self.commit_rows(call, drop_assignment(txn, &known)).await?;
+        Ok(Some(Arc::new(known)))
     }
 
     /// Gives a principal a role at a scope, on behalf of the machine's administrator.

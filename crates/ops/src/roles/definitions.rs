@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use strongroom_authz::GrantedAction;
-use strongroom_directory::row::{Claim, row_key};
+use strongroom_directory::row::{Claim, open_row, row_key};
 use strongroom_directory::{Directory, DirectoryRow};
 use strongroom_model::{
-    RoleDefinition, RoleDefinitionId, RolePermissions, Scope, Stamps, TenantId,
+    RoleAssignment, RoleDefinition, RoleDefinitionId, RolePermissions, Scope, Stamps, TenantId,
 };
-use strongroom_store::{Condition, Snapshot, Store, Txn};
+use strongroom_store::{Condition, Revision, Snapshot, Store, Txn};
 
-use super::{RoleError, claim, demand};
+use super::{RoleError, claim, demand, limits, said};
 use crate::{Call, OpError, Ops};
 
 /// How many roles of its own a tenant may have, as in Azure.
@@ -47,7 +47,8 @@ impl<S: Store> Ops<S> {
     /// it may be assigned at, before and after.
     ///
     /// # Errors
-    /// [`RoleError::BuiltIn`], [`RoleError::NameTaken`], [`RoleError::TooManyRoles`], or that the
+    /// [`RoleError::BuiltIn`], [`RoleError::NameTaken`], [`RoleError::TooManyRoles`],
+    /// [`RoleError::Limit`], [`RoleError::Assigned`] where it would be for no more, or that the
     /// service cannot.
     pub async fn put_role(
         &self,
@@ -56,14 +57,16 @@ impl<S: Store> Ops<S> {
         call: &mut Call,
     ) -> Result<(Arc<RoleDefinition>, bool), RoleError> {
         demand_each(granted, WRITE, &new.assignable_scopes)?;
-        let directory = self.directory.current();
-        let known = known(&directory, new.id, new.tenant)?;
-        if let Some(known) = &known {
+        limits::check_role(&new)?;
+        let stored = self.stored_role(new.id, new.tenant).await?;
+        let known = stored.as_ref().map(|(_, known)| known);
+        if let Some(known) = known {
             demand_each(granted, WRITE, &known.assignable_scopes)?;
         }
+        let directory = self.directory.current();
         check_name(&directory, &new)?;
         let by = granted.first().and_then(GrantedAction::by);
-        let stamps = known.as_ref().map_or_else(
+        let stamps = known.map_or_else(
             || Stamps::made(call.now(), by),
             |known| known.stamps.changed(call.now(), by),
         );
@@ -71,35 +74,59 @@ impl<S: Store> Ops<S> {
         role.description = new.description;
         role.assignable_scopes = new.assignable_scopes;
         role.stamps = stamps;
-        call.set_property("roleDefinitionId", role.id.to_string());
-        let txn = self.role_rows(known.as_deref(), &role).await?;
+        name(&role, call);
+        // Else whoever may write it where it is for then would say what it gives above.
+        let gives = |held: &RoleAssignment| directory.access().is_assignable(&role, &held.scope);
+        let held = directory.assignments().filter(|held| held.role == role.id);
+        let stranded = held.filter(|held| !gives(held)).count();
+        if stranded > 0 {
+            return Err(RoleError::Assigned(stranded));
+        }
+        let txn = self.role_rows(stored.as_ref(), &role)?;
         match self.commit_rows(call, txn).await {
             Err(OpError::Contended) if name_is_taken(&self.directory.current(), &role) => {
                 Err(RoleError::NameTaken)
             }
             Err(other) => Err(other.into()),
-            Ok(()) => Ok((Arc::new(role), known.is_none())),
+            Ok(()) => Ok((Arc::new(role), stored.is_none())),
         }
     }
 
-    async fn role_rows(
+    /// A tenant's own role as the store has it, and at which revision. A built-in one and another
+    /// tenant's are not to be changed.
+    async fn stored_role(
         &self,
-        known: Option<&RoleDefinition>,
+        id: RoleDefinitionId,
+        tenant: TenantId,
+    ) -> Result<Option<(Revision, RoleDefinition)>, RoleError> {
+        if self.directory.current().access().role(id).is_some_and(|role| role.is_built_in()) {
+            return Err(RoleError::BuiltIn);
+        }
+        let key = row_key::<RoleDefinition>(id.as_bytes());
+        let Some(row) = self.snapshot().await?.get(&key).await? else { return Ok(None) };
+        let role: RoleDefinition = open_row(self.ring.system(), id.as_bytes(), &row.value)?;
+        if role.tenant != Some(tenant) {
+            return Err(RoleError::BuiltIn);
+        }
+        Ok(Some((row.revision, role.read_back())))
+    }
+
+    fn role_rows(
+        &self,
+        stored: Option<&(Revision, RoleDefinition)>,
         role: &RoleDefinition,
     ) -> Result<Txn, RoleError> {
         let tenant = role.tenant.ok_or(RoleError::BuiltIn)?;
         let (key, row) = self.directory.row(role)?;
         let (claimed, claim) = self.directory.row(&claim_of(tenant, &role.name, role.id))?;
-        let Some(known) = known else {
+        let Some((revision, known)) = stored else {
             return Ok(Txn::new()
                 .require(key.clone(), Condition::Absent)
                 .require(claimed.clone(), Condition::Absent)
                 .put(key, row)
                 .put(claimed, claim));
         };
-        let now = self.snapshot().await?.get(&key).await?.ok_or(OpError::Contended)?;
-        let txn =
-            Txn::new().require(key.clone(), Condition::AtRevision(now.revision)).put(key, row);
+        let txn = Txn::new().require(key.clone(), Condition::AtRevision(*revision)).put(key, row);
         if known.name.to_lowercase() == role.name.to_lowercase() {
             return Ok(txn);
         }
@@ -118,37 +145,33 @@ impl<S: Store> Ops<S> {
         tenant: TenantId,
         call: &mut Call,
     ) -> Result<Option<Arc<RoleDefinition>>, RoleError> {
-        let key = row_key::<RoleDefinition>(id.as_bytes());
-        let row = self.snapshot().await?.get(&key).await?;
+        let stored = self.stored_role(id, tenant).await?;
+        let Some((revision, role)) = stored else { return Ok(None) };
         let directory = self.directory.current();
-        let Some((role, row)) = known(&directory, id, tenant)?.zip(row) else { return Ok(None) };
         demand_each(granted, DELETE, &role.assignable_scopes)?;
         let assigned = directory.assignments().filter(|found| found.role == id).count();
         if assigned > 0 {
             return Err(RoleError::Assigned(assigned));
         }
-        call.set_property("roleDefinitionId", id.to_string());
+        name(&role, call);
+        let key = row_key::<RoleDefinition>(id.as_bytes());
         let claimed = row_key::<Claim>(&claim_of(tenant, &role.name, id).id());
         let txn = Txn::new()
-            .require(key.clone(), Condition::AtRevision(row.revision))
+            .require(key.clone(), Condition::AtRevision(revision))
             .delete(key)
             .delete(claimed);
         self.commit_rows(call, txn).await?;
-        Ok(Some(role))
+        Ok(Some(Arc::new(role)))
     }
 }
 
-/// The role of an id in a tenant. Another tenant's is as a built-in one: not to be changed.
-fn known(
-    directory: &Directory,
-    id: RoleDefinitionId,
-    tenant: TenantId,
-) -> Result<Option<Arc<RoleDefinition>>, RoleError> {
-    let role = directory.access().role(id).cloned();
-    if role.as_ref().is_some_and(|role| role.tenant != Some(tenant)) {
-        return Err(RoleError::BuiltIn);
-    }
-    Ok(role)
+/// Says in the record what a role gives, and where.
+fn name(role: &RoleDefinition, call: &mut Call) {
+    call.set_property("roleDefinitionId", role.id.to_string());
+    call.set_property("roleName", role.name.clone());
+    said(&role.permissions, call);
+    let scopes: Vec<&str> = role.assignable_scopes.iter().map(Scope::as_str).collect();
+    call.set_property("assignableScopes", scopes.join(", "));
 }
 
 fn check_name(directory: &Directory, new: &NewRole) -> Result<(), RoleError> {

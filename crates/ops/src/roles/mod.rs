@@ -4,15 +4,18 @@
 mod assignments;
 mod definitions;
 mod denials;
+mod limits;
 
 use strongroom_authz::GrantedAction;
 use strongroom_directory::row::Claim;
 use strongroom_directory::{Directory, DirectoryError};
-use strongroom_model::{PrincipalId, PrincipalType, RoleAssignmentId, Scope, TenantId};
+use strongroom_model::{
+    PrincipalId, PrincipalType, RoleAssignmentId, RolePermissions, Scope, TenantId,
+};
 use strongroom_store::StoreError;
 use uuid::Uuid;
 
-use crate::OpError;
+use crate::{Call, OpError};
 
 pub use assignments::NewAssignment;
 pub(crate) use assignments::{assignment_id, rows_of};
@@ -47,6 +50,18 @@ pub enum RoleError {
     /// The tenant has as many roles of its own as it may.
     #[error("the tenant has {MAX_CUSTOM_ROLES} roles of its own, as many as it may")]
     TooManyRoles,
+    /// More than a role, an assignment or a deny assignment may have.
+    #[error("{0}")]
+    Limit(String),
+    /// There are as many role assignments in a subscription or at a scope above as there may be.
+    #[error("no more role assignments can be created: there are {0} already")]
+    TooManyAssignments(usize),
+    /// A scope that is none of anything.
+    #[error("{0} is not a scope: a resource has a type and a name after its provider")]
+    NoScope(String),
+    /// A deny assignment that says too little.
+    #[error("{0}")]
+    DenialIncomplete(&'static str),
     /// A deny assignment of the id is at another scope.
     #[error("the deny assignment is at another scope")]
     DenialElsewhere,
@@ -83,6 +98,13 @@ pub fn principal_type(
     directory.user(id).filter(|found| found.tenant == tenant).map(|_| PrincipalType::User)
 }
 
+/// The tenant of a principal that the directory knows.
+pub fn tenant_of(directory: &Directory, id: PrincipalId) -> Option<TenantId> {
+    let application = directory.application_by_object(id).map(|found| found.tenant);
+    let group = || directory.group(id).map(|found| found.tenant);
+    application.or_else(group).or_else(|| directory.user(id).map(|found| found.tenant))
+}
+
 /// Refuses to go on with the proof for something else: a mistake of the server.
 fn demand(granted: &GrantedAction, action: &str, scope: &Scope) -> Result<(), OpError> {
     if granted.covers(action, scope) {
@@ -90,6 +112,21 @@ fn demand(granted: &GrantedAction, action: &str, scope: &Scope) -> Result<(), Op
     }
     let (have, there) = (granted.action(), granted.scope());
     Err(OpError::Internal(format!("{action} at {scope} is not granted, only {have} at {there}")))
+}
+
+/// Says in the record what a role or a deny assignment is about.
+fn said(permissions: &RolePermissions, call: &mut Call) {
+    let RolePermissions { actions, not_actions, data_actions, not_data_actions } = permissions;
+    for (name, patterns) in [
+        ("actions", actions),
+        ("notActions", not_actions),
+        ("dataActions", data_actions),
+        ("notDataActions", not_data_actions),
+    ] {
+        if !patterns.is_empty() {
+            call.set_property(name, patterns.join(", "));
+        }
+    }
 }
 
 /// A claim on something that these parts say.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use strongroom_model::VaultId;
+use strongroom_model::{Scope, VaultId, VaultName};
 use strongroom_seal::Purpose;
 use strongroom_store::layout::{self, Subject};
 use strongroom_store::{Snapshot, Store, Txn};
@@ -16,6 +16,14 @@ const ROWS_PER_TXN: usize = 60;
 /// Rows looked at in one scan.
 const ROWS_PER_SCAN: usize = 1_000;
 
+/// The key of a mark, and where the vault was.
+type Mark = (Bytes, Option<(VaultName, Scope)>);
+
+fn place(scope: &str) -> Option<(VaultName, Scope)> {
+    let name = VaultName::parse(scope.rsplit('/').next()?).ok()?;
+    Some((name, Scope::parse(scope).ok()?))
+}
+
 impl<S: Store> Ops<S> {
     /// Deletes what is left of every purged vault; answers how many were collected. Whatever stops
     /// it half-way, the mark is there until everything else is gone.
@@ -25,7 +33,10 @@ impl<S: Store> Ops<S> {
             return Ok(0);
         }
         self.collect_timers(&marks).await?;
-        for (vault, mark) in &marks {
+        for (vault, (mark, scope)) in &marks {
+            if let Some((name, scope)) = scope {
+                self.clear(name, scope).await?;
+            }
             self.collect_rows(&layout::vault(*vault)).await?;
             self.collect_rows(&layout::garbage_of(*vault)).await?;
             self.collect_rows(&self.ring.rows_of(Purpose::Vault(*vault))).await?;
@@ -37,18 +48,23 @@ impl<S: Store> Ops<S> {
     }
 
     /// The vaults that are marked, with their marks.
-    async fn purged_vaults(&self) -> Result<HashMap<VaultId, Bytes>, OpError> {
+    async fn purged_vaults(&self) -> Result<HashMap<VaultId, Mark>, OpError> {
         let snapshot = self.snapshot().await?;
         let rows = snapshot.scan(layout::VAULT_GARBAGE, None, ROWS_PER_SCAN).await?;
         let vault = |key: &Bytes| {
             let id = key.strip_prefix(layout::VAULT_GARBAGE)?.try_into().ok()?;
             Some(VaultId::from_bytes(id))
         };
-        Ok(rows.into_iter().filter_map(|(key, _)| Some((vault(&key)?, key))).collect())
+        let marks = rows.into_iter().filter_map(|(key, row)| {
+            // A mark of an earlier release has a time for its value.
+            let scope = std::str::from_utf8(&row.value).ok().and_then(place);
+            Some((vault(&key)?, (key, scope)))
+        });
+        Ok(marks.collect())
     }
 
     /// Deletes the timers of purged vaults, in one pass over all timers.
-    async fn collect_timers(&self, vaults: &HashMap<VaultId, Bytes>) -> Result<(), OpError> {
+    async fn collect_timers(&self, vaults: &HashMap<VaultId, Mark>) -> Result<(), OpError> {
         let mut after: Option<Bytes> = None;
         loop {
             let snapshot = self.snapshot().await?;

@@ -10,6 +10,7 @@ use strongroom_store::{Condition, Outcome, Store, Txn, layout};
 use super::editor::{VAULT_DELETE, VAULT_PURGE, VAULT_WRITE};
 use super::{MAX_DECISIONS, VaultAddress, VaultEditor, VaultRefusal, existing_group, same_region};
 use crate::access::in_vault;
+use crate::audited::NO_VAULT;
 use crate::resources::keys_within;
 use crate::{Call, OpError, Ops};
 
@@ -134,8 +135,9 @@ impl<S: Store> Ops<S> {
         Err(OpError::Contended)
     }
 
-    /// One transaction removes the vault, with what was granted, denied and locked in it, and marks
-    /// what was in it for collection: a later vault of the name starts with nothing and nobody.
+    /// One transaction removes the vault, with what was granted, denied and locked in it as far as
+    /// it has room, and marks the rest for collection; [`Ops::clear`] sees to it that a later vault
+    /// of the name starts with nothing and nobody.
     /// False when the vault is that no more.
     async fn purge_vault(
         &self,
@@ -147,38 +149,45 @@ impl<S: Store> Ops<S> {
         let scope = vault.scope();
         scope.as_str().clone_into(&mut call.record_mut().resource_id);
         let mark = layout::vault_garbage(vault.id);
-        let txn = gone(found).put(mark, call.now().0.to_be_bytes().to_vec());
-        let mut granted = keys_within(&self.directory.current(), &scope);
-        let rest = granted.split_off(granted.len().min(GRANTS_PER_TXN));
-        if !self.ungrant(found, &rest).await? {
-            return Ok(false);
-        }
+        let txn = gone(found).put(mark, scope.as_str().as_bytes().to_vec());
+        let mut granted = keys_within(&self.directory.current(), &scope, |_| false);
+        granted.truncate(GRANTS_PER_TXN);
         let txn = granted.into_iter().fold(txn, Txn::delete);
         let done = self.commit_directory(call, vault.id, http_status, txn).await?;
-        Ok(matches!(done, Outcome::Committed(_)))
+        let purged = matches!(done, Outcome::Committed(_));
+        if purged && let Err(error) = self.clear(&vault.name, &scope).await {
+            tracing::warn!(%error, %scope, "what was granted in a purged vault is left for later");
+        }
+        Ok(purged)
     }
 
-    /// Takes away, before a purge, what its one transaction has no room for. False when the vault
-    /// is that no more.
-    async fn ungrant(&self, found: &Deleted, keys: &[Vec<u8>]) -> Result<bool, OpError> {
-        let vault = &found.vault.resource;
+    /// Takes away what was granted, denied and locked in a vault that is purged and that its one
+    /// transaction had no room for: before that transaction, the vault may still be recovered, and
+    /// before another vault of the name is made, it must be gone. With a vault of the name there,
+    /// nothing happens.
+    pub(super) async fn clear(&self, name: &VaultName, scope: &Scope) -> Result<(), OpError> {
+        let keys = keys_within(&self.directory.current(), scope, |_| false);
+        let folded = name.folded();
         for keys in keys.chunks(GRANTS_PER_TXN) {
             let mut call = self.own_call("VaultPurge", "what was granted in a purged vault")?;
-            vault.scope().as_str().clone_into(&mut call.record_mut().resource_id);
-            let txn = keys.iter().cloned().fold(as_found(found), Txn::delete);
-            let done = self.commit_directory(&mut call, vault.id, 200, txn).await?;
+            scope.as_str().clone_into(&mut call.record_mut().resource_id);
+            let none = Txn::new()
+                .require(row_key::<VaultResource>(folded.as_bytes()), Condition::Absent)
+                .require(row_key::<DeletedVault>(folded.as_bytes()), Condition::Absent);
+            let txn = keys.iter().cloned().fold(none, Txn::delete);
+            let done = self.commit_directory(&mut call, NO_VAULT, 200, txn).await?;
             if !matches!(done, Outcome::Committed(_)) {
-                return Ok(false);
+                return Ok(());
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Purges the deleted vaults whose retention has ended; answers how many.
     pub(crate) async fn purge_due_vaults(&self, now: Timestamp) -> Result<usize, OpError> {
         let directory = self.directory.current();
         let mut purged = 0;
-        for found in directory.deleted_vaults().filter(|d| d.vault.scheduled_purge <= now) {
+        for found in directory.deleted_vaults_due(now) {
             let mut call = self.own_call("VaultPurge", "strongroom sweeper")?;
             call.set_property("trigger", "scheduledPurge".into());
             purged += usize::from(self.purge_vault(found, 200, &mut call).await?);
@@ -191,14 +200,10 @@ fn key_of(found: &Deleted) -> Vec<u8> {
     row_key::<DeletedVault>(found.vault.resource.name.folded().as_bytes())
 }
 
-/// A transaction that holds only while a deleted vault is as it was found.
-fn as_found(found: &Deleted) -> Txn {
-    Txn::new().require(key_of(found), Condition::AtRevision(found.revision))
-}
-
-/// The same, which removes its row.
+/// A transaction that holds only while a deleted vault is as it was found, and removes its row.
 fn gone(found: &Deleted) -> Txn {
-    as_found(found).delete(key_of(found))
+    let as_found = Txn::new().require(key_of(found), Condition::AtRevision(found.revision));
+    as_found.delete(key_of(found))
 }
 
 fn find_deleted<'a>(

@@ -6,6 +6,7 @@ mod deletion;
 mod editor;
 mod policies;
 mod refusal;
+mod said;
 mod settings;
 mod tags;
 mod unlock;
@@ -16,8 +17,8 @@ use strongroom_crypto::random;
 use strongroom_directory::row::row_key;
 use strongroom_directory::{Directory, ResourceGroup, Vault};
 use strongroom_model::{
-    DeletedVault, ObjectName, ResourceGroupName, Scope, SoftDelete, SubscriptionId, VaultId,
-    VaultName, VaultResource,
+    DeletedVault, ObjectName, PrincipalId, ResourceGroupName, Scope, SoftDelete, SubscriptionId,
+    VaultId, VaultName, VaultResource,
 };
 use strongroom_seal::Purpose;
 use strongroom_store::{Condition, Outcome, Store, Txn};
@@ -114,6 +115,17 @@ impl<S: Store> Ops<S> {
     #[must_use]
     pub fn with_strict_firewalls(self, azure_strict: bool) -> Self {
         Self { azure_strict, ..self }
+    }
+
+    /// The same, knowing the principals of trusted services: what explains an access asks it.
+    #[must_use]
+    pub fn with_trusted_services(self, principals: Vec<PrincipalId>) -> Self {
+        Self { trusted_services: principals, ..self }
+    }
+
+    /// The principals of trusted services, which vaults may let past their firewalls.
+    pub fn trusted_services(&self) -> &[PrincipalId] {
+        &self.trusted_services
     }
 
     /// Makes a vault.
@@ -236,6 +248,8 @@ impl<S: Store> Ops<S> {
     ) -> Result<Option<Arc<VaultResource>>, OpError> {
         let directory = self.directory.current();
         let vault = self.new_vault(request, &directory, by, call)?;
+        said::said(None, &vault, call);
+        self.clear(&vault.name, &vault.scope()).await?;
         vault.scope().as_str().clone_into(&mut call.record_mut().resource_id);
         let (key, row) = self.directory.row(&vault)?;
         let (data_key, wrapped) = self.ring.new_key(Purpose::Vault(vault.id))?;
@@ -317,6 +331,7 @@ impl<S: Store> Ops<S> {
         by: &VaultEditor,
         call: &mut Call,
     ) -> Result<Option<Arc<VaultResource>>, OpError> {
+        said::said(Some(&vault.resource), &changed, call);
         changed.properties.modified = Some(call.now());
         changed.properties.modified_by = by.author().cloned();
         vault.scope.as_str().clone_into(&mut call.record_mut().resource_id);

@@ -70,7 +70,7 @@ impl VaultSettings {
     }
 
     /// A vault after the change.
-    pub(super) fn applied(
+    pub(crate) fn applied(
         self,
         vault: &VaultResource,
         azure_strict: bool,

@@ -46,9 +46,14 @@ async fn a_deletion_that_a_stop_interrupted_is_finished_after_the_start() {
         notes: None,
         owners: Vec::new(),
     };
-    begin(&node, &group).await;
     let proof = granted(LOCK_WRITE, group.scope());
     node.ops.put_lock(&proof, &lock, &mut node.call()).await.unwrap();
+    begin(&node, &group).await;
+    let refused = node.ops.put_lock(&proof, &lock, &mut node.call()).await;
+    assert!(matches!(
+        refused,
+        Err(ResourceRefusal::Op(OpError::Vault(VaultRefusal::GroupDeleting(_))))
+    ));
 
     let owner = Arc::clone(&node.owner);
     drop(node);
@@ -96,12 +101,12 @@ async fn deleting_what_is_not_there_and_deleting_twice() {
     node.ops.put_group(&write, &group, &mut node.call()).await.unwrap();
     begin(&node, &group).await;
     begin(&node, &group).await;
-    node.ops.finish_group_deletion(group.subscription, &group.name).await.unwrap();
-    node.ops.finish_group_deletion(group.subscription, &group.name).await.unwrap();
+    node.ops.finish_group_deletion(group.subscription, &group.name, None).await.unwrap();
+    node.ops.finish_group_deletion(group.subscription, &group.name, None).await.unwrap();
     let (_, made) = node.ops.put_group(&write, &group, &mut node.call()).await.unwrap();
     assert!(made, "the name is free");
     // A group whose deletion has not begun is not deleted by what finishes deletions.
-    node.ops.finish_group_deletion(group.subscription, &group.name).await.unwrap();
+    node.ops.finish_group_deletion(group.subscription, &group.name, None).await.unwrap();
     node.ops.resume_group_deletions().await.unwrap();
     let directory = node.directory.current();
     assert!(directory.resource_group(group.subscription, &group.name).is_some());

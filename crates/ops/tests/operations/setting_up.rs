@@ -27,7 +27,7 @@ async fn an_installation_is_made_once() {
     let digest = node.directory.secret_digest(node.owner.client_secret.expose());
     assert_eq!(application.credentials[0].digest, digest);
     assert_eq!(node.owner.client_secret.len(), 43, "256 bits in base64url");
-    let roles = directory.access().of(node.owner.object_id);
+    let roles: Vec<_> = directory.access().of(node.owner.object_id).collect();
     let subscription = Scope::subscription(node.owner.subscription);
     assert_eq!(roles.len(), 2);
     assert!(roles.iter().all(|assignment| assignment.scope == subscription));
@@ -95,7 +95,7 @@ async fn a_role_is_assigned_once_at_a_scope() {
     let gone = ops.delete_role_assignment(made.id, &mut node.call()).await.unwrap();
     assert_eq!(gone.unwrap().id, made.id);
     assert!(ops.delete_role_assignment(made.id, &mut node.call()).await.unwrap().is_none());
-    assert_eq!(node.directory.current().access().of(principal).len(), 1);
+    assert_eq!(node.directory.current().access().of(principal).count(), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Vaults as resources: what may change and what may not, deletion, recovery, purge.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use strongroom_authz::GrantedAction;
 use strongroom_authz::actions::WRITE_ASSIGNMENT;
@@ -410,6 +411,56 @@ async fn a_purge_leaves_nothing_behind_and_the_key_goes_last() {
     node.ops.get_secret(request).await.unwrap();
     assert_eq!(rows(&node, b"v/").await, before.0 + rows(&node, &layout::vault(other.id)).await);
     assert_eq!(node.ops.sweep().await.unwrap(), Swept::default(), "once");
+}
+
+/// The client has gone, or the machine: whatever was done by then is all that was done.
+#[tokio::test]
+async fn a_purge_cut_off_at_any_point_takes_nothing_from_what_can_be_recovered() {
+    let (mut kept, mut left) = (0, 0);
+    for polls in 0..12 {
+        let node = Node::new(MemoryStore::new(), true).await;
+        let scope = node.vault("dev", "rg").await.unwrap().scope();
+        let role = strongroom_authz::roles::by_name("Key Vault Secrets User").unwrap().id;
+        for n in 0..100 {
+            let who = PrincipalId(Uuid::from_u128(1_000 + n));
+            let (at, mut call) = (scope.clone(), node.call());
+            node.ops.create_role_assignment(who, role, at, &mut call).await.unwrap();
+        }
+        let address =
+            VaultAddress::from(node.directory.current().vault("dev").unwrap().resource.as_ref());
+        node.ops.delete_vault(&address, &host(), &mut node.call()).await.unwrap();
+        let held = || {
+            node.directory.current().access().within(&scope).flat_map(|s| s.assignments()).count()
+        };
+        {
+            let (by, mut call) = (host(), node.call());
+            let purge = node.ops.purge_deleted_vault(
+                address.subscription,
+                &address.name,
+                None,
+                &by,
+                &mut call,
+            );
+            let mut purge = std::pin::pin!(purge);
+            for _ in 0..polls {
+                let once = |cx: &mut Context<'_>| Poll::Ready(purge.as_mut().poll(cx).is_ready());
+                if std::future::poll_fn(once).await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        if node.directory.current().deleted_vault("dev").is_some() {
+            assert_eq!(held(), 100, "after {polls} polls");
+            kept += 1;
+            continue;
+        }
+        left += usize::from(held() > 0);
+        node.vault("dev", "rg").await.unwrap();
+        assert_eq!(held(), 0, "after {polls} polls");
+    }
+    assert!(kept > 0 && left > 0, "{kept} recoverable, {left} with something left to clear");
 }
 
 #[tokio::test]
