@@ -87,21 +87,26 @@ impl Filter {
         self.0.is_empty() || self.0.iter().any(|terms| all_hold(terms, facts))
     }
 
-    /// The one resource name and type that can pass, where the filter says so.
+    /// The one resource name that can pass, where the filter says so.
     pub(crate) fn only_name(&self) -> Option<&str> {
-        let [terms] = self.0.as_slice() else { return None };
-        terms
-            .iter()
-            .find(|t| t.property == Property::Name && t.comparison == Comparison::Equal)
-            .map(|term| term.value.as_str())
+        self.only(Property::Name)
+    }
+
+    /// The one resource type that can pass, where the filter says so.
+    pub(crate) fn only_type(&self) -> Option<&str> {
+        self.only(Property::ResourceType)
     }
 
     /// The one resource group whose resources can pass, where the filter says so.
     pub(crate) fn only_group(&self) -> Option<&str> {
+        self.only(Property::ResourceGroup)
+    }
+
+    fn only(&self, property: Property) -> Option<&str> {
         let [terms] = self.0.as_slice() else { return None };
         terms
             .iter()
-            .find(|t| t.property == Property::ResourceGroup && t.comparison == Comparison::Equal)
+            .find(|term| term.property == property && term.comparison == Comparison::Equal)
             .map(|term| term.value.as_str())
     }
 }

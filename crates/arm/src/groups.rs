@@ -5,9 +5,11 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use strongroom_directory::ResourceGroup;
-use strongroom_model::{ResourceGroupName, Scope};
-use strongroom_ops::resources::{GROUP_DELETE, GROUP_WRITE, ResourceRefusal};
+use strongroom_authz::{DeniedAction, permitted};
+use strongroom_directory::{Directory, ResourceGroup};
+use strongroom_model::{DenyAssignment, ResourceGroupName, Scope, ScopeAssignments};
+use strongroom_ops::resources::{Asked, GROUP_DELETE, GROUP_WRITE, ResourceRefusal};
+use strongroom_ops::vaults::VAULT_DELETE;
 use strongroom_store::Store;
 
 use crate::filter::{Facts, Filter};
@@ -18,6 +20,10 @@ use crate::{ArmRequest, Operation, Problem, Reply, Window, locations};
 
 const READ: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
 const TYPE: &str = "Microsoft.Resources/resourceGroups";
+const UNDENY: &str = "Microsoft.Authorization/denyAssignments/delete";
+
+/// The most characters of `managedBy`: the longest id of a resource has fewer.
+const MAX_MANAGER: usize = 1_024;
 
 /// A group as a client sends it. What only the service sets is taken and passed over: clients send
 /// back what they got.
@@ -69,6 +75,10 @@ async fn put<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem
     let location = sent.location.ok_or_else(|| {
         Problem::bad("LocationRequired", "The location property is required for this definition.")
     })?;
+    if sent.managed_by.as_ref().is_some_and(|id| id.chars().count() > MAX_MANAGER) {
+        let text = format!("'managedBy' has at most {MAX_MANAGER} characters.");
+        return Err(Problem::bad("InvalidResourceGroup", text));
+    }
     let group = ResourceGroup {
         tags: tags::checked(sent.tags.unwrap_or_default())?,
         managed_by: sent.managed_by,
@@ -105,18 +115,20 @@ async fn patch<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Probl
     Reply::ok(&show(&group))
 }
 
-/// What the group contains goes with it, so a lock on any of it refuses. The rest is done after
-/// the answer; its URL tells when.
+/// What the group contains goes with it, so a lock on any of it refuses, and so does whoever denies
+/// the caller to delete any of it. The rest is done after the answer; its URL tells when.
 async fn delete<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     let scope = scope(request)?;
     let granted = request.permit(GROUP_DELETE, &scope)?;
     let group = request.group()?;
+    check_denials(request, &group)?;
     locks::check(&request.directory, &scope, Change::Delete)?;
     let ops = &request.service.ops;
     ops.begin_group_deletion(&granted, &group, &mut request.call).await?;
+    let asked = Asked::by(request.call.record_mut());
     let (ops, deleted) = (Arc::clone(ops), Arc::clone(&group));
     tokio::spawn(async move {
-        let finished = ops.finish_group_deletion(deleted.subscription, &deleted.name);
+        let finished = ops.finish_group_deletion(deleted.subscription, &deleted.name, Some(&asked));
         if let Err(error) = Box::pin(finished).await {
             let name = deleted.name.as_str();
             tracing::error!(%error, group = name, "a resource group is not wholly deleted yet");
@@ -124,6 +136,41 @@ async fn delete<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Prob
     });
     let operation = Operation::DeleteGroup(group.subscription, group.name.clone());
     Ok(Reply::accepted(&request.url(&operation.path())))
+}
+
+/// Whoever may delete a group needs no role for what is in it, but a deny assignment there holds,
+/// and goes with it only for those who may take it away. What is denied in a vault stays with it.
+fn check_denials<S: Store>(
+    request: &mut ArmRequest<'_, S>,
+    group: &ResourceGroup,
+) -> Result<(), Problem> {
+    let directory = Arc::clone(&request.directory);
+    if !directory.access().has_denials() {
+        return Ok(());
+    }
+    for vault in directory.vaults_in(group.subscription, Some(&group.name), None) {
+        let decision = permitted(&request.caller, VAULT_DELETE, &vault.scope, directory.as_ref());
+        if decision.as_ref().is_err_and(|denied| denied.denied_by.is_some()) {
+            request.decided(VAULT_DELETE, &vault.scope, decision)?;
+        }
+    }
+    let here = group.scope();
+    let denials = directory.access().within(&here).flat_map(ScopeAssignments::denials);
+    for denial in denials.filter(|denial| !stays_with_a_vault(&directory, denial)) {
+        if let Err(denied) = permitted(&request.caller, UNDENY, &denial.scope, directory.as_ref()) {
+            let denied_by = Some(Box::new(DenyAssignment::clone(denial)));
+            let (action, scope) = (GROUP_DELETE.to_owned(), here.clone());
+            let denied = DeniedAction { denied_by, action, scope, ..denied };
+            request.decided(GROUP_DELETE, &here, Err(denied))?;
+        }
+    }
+    Ok(())
+}
+
+fn stays_with_a_vault(directory: &Directory, denial: &DenyAssignment) -> bool {
+    let name = denial.scope.folded().split('/').nth(8).unwrap_or_default();
+    let vault = directory.vault(name).filter(|vault| vault.scope.contains(&denial.scope));
+    vault.is_some() || directory.deleted_vault_around(&denial.scope).is_some()
 }
 
 /// `GET /subscriptions/{id}/resourcegroups`: the groups that the caller may read.
@@ -135,22 +182,12 @@ pub(crate) fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, P
     let subscription = request.subscription()?.id;
     let window = Window::of(request)?;
     let filter = Filter::parse(request.query.get("$filter"), true)?;
-    let mut groups: Vec<&ResourceGroup> = request
-        .directory
-        .resource_groups()
-        .map(AsRef::as_ref)
-        .filter(|group| group.subscription == subscription)
-        .collect();
-    groups.sort_by_cached_key(|group| group.name.as_str().to_ascii_lowercase());
-    let after = window.after.as_deref().unwrap_or_default();
-    let found = groups
-        .into_iter()
-        .map(|group| (group.name.as_str().to_ascii_lowercase(), group))
-        .filter(|(key, _)| key.as_str() > after)
-        .filter(|(_, group)| filter.admits(&facts(group)))
-        .filter(|(_, group)| request.may(READ, &group.scope()))
-        .map(|(key, group)| (key, show(group)));
-    window.reply(request, found)
+    let groups = request.directory.resource_groups_in(subscription, window.after.as_deref());
+    let found = groups.map(|group| {
+        let is_asked = filter.admits(&facts(group)) && request.may(READ, &group.scope());
+        (group, is_asked.then(|| show(group)))
+    });
+    window.choose(request, found, |group| group.name.as_str().to_ascii_lowercase())
 }
 
 fn facts(group: &ResourceGroup) -> Facts<'_> {

@@ -7,25 +7,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use strongroom_model::{RequestId, Timestamp};
 use uuid::Uuid;
 
+use crate::throttling::Remaining;
+
 const CORRELATION: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const ROUTING: HeaderName = HeaderName::from_static("x-ms-routing-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const RETURN_CLIENT_REQUEST_ID: HeaderName =
     HeaderName::from_static("x-ms-return-client-request-id");
-const REMAINING_READS: HeaderName =
-    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-reads");
-const REMAINING_WRITES: HeaderName =
-    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-writes");
-const REMAINING_DELETES: HeaderName =
-    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-deletes");
 
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const NEVER: HeaderValue = HeaderValue::from_static("-1");
-/// Requests to the control plane are not counted, so what the real service allows is always left.
-const ALL_READS: HeaderValue = HeaderValue::from_static("11999");
-const ALL_WRITES: HeaderValue = HeaderValue::from_static("1199");
-const ALL_DELETES: HeaderValue = HeaderValue::from_static("14999");
 
 /// The ids of a request: ours, and the client's.
 pub(crate) struct Correlation {
@@ -53,6 +45,7 @@ pub(crate) fn put(
     method: &Method,
     location: &str,
     now: Timestamp,
+    remaining: Option<Remaining>,
 ) -> Response {
     let headers = response.headers_mut();
     let request = ids.request.to_string();
@@ -67,12 +60,7 @@ pub(crate) fn put(
     headers.insert(CACHE_CONTROL, NO_CACHE);
     headers.insert(PRAGMA, NO_CACHE);
     headers.insert(EXPIRES, NEVER);
-    let (name, left) = match *method {
-        Method::GET | Method::HEAD => (REMAINING_READS, ALL_READS),
-        Method::DELETE => (REMAINING_DELETES, ALL_DELETES),
-        _ => (REMAINING_WRITES, ALL_WRITES),
-    };
-    headers.insert(name, left);
+    headers.extend(remaining.into_iter().flat_map(Remaining::headers));
     if method == Method::HEAD {
         headers.remove(CONTENT_LENGTH);
         *response.body_mut() = Body::empty();

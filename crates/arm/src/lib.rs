@@ -8,7 +8,10 @@
 mod activity_log;
 mod api_version;
 pub mod authorization;
+mod body;
 mod filter;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod groups;
 mod headers;
 mod locations;
@@ -26,6 +29,7 @@ mod router;
 mod subscriptions;
 pub mod tags;
 mod target;
+mod throttling;
 pub mod vaults;
 
 use std::sync::Arc;
@@ -38,6 +42,7 @@ pub use reply::Reply;
 pub use request::ArmRequest;
 pub use router::router;
 pub use target::Target;
+pub use throttling::{Throttle, Throttling};
 
 use strongroom_authn::Authenticator;
 use strongroom_model::{Endpoints, PrincipalId};
@@ -54,4 +59,6 @@ pub struct ArmService<S: Store> {
     pub endpoints: Endpoints,
     /// Who may take access to everything of their tenant (`elevateAccess`): object ids.
     pub owners: Vec<PrincipalId>,
+    /// How many requests principals may send.
+    pub throttle: Throttle,
 }

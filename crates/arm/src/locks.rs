@@ -1,7 +1,5 @@
 //! Locks: `CanNotDelete` and `ReadOnly`, on a scope and all that lies below it.
 
-use std::sync::Arc;
-
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -37,17 +35,8 @@ pub enum Change {
 /// # Errors
 /// `ScopeLocked`, 409.
 pub fn check(directory: &Directory, at: &Scope, change: Change) -> Result<(), Problem> {
-    let forbids =
-        |lock: &&&Arc<Lock>| change == Change::Delete || lock.level == LockLevel::ReadOnly;
-    let locks = directory.locks();
-    let above: Vec<_> = scope::ancestors(at.folded()).flat_map(|scope| locks.at(scope)).collect();
-    let below = locks.below(at.folded()).filter(|_| change == Change::Delete);
-    let mut scopes: Vec<&str> = above
-        .iter()
-        .filter(forbids)
-        .map(|lock| lock.scope.as_str())
-        .chain(below.map(|lock| lock.scope.as_str()))
-        .collect();
+    let locks = directory.locks().against(at, change == Change::Delete);
+    let mut scopes: Vec<&str> = locks.iter().map(|lock| lock.scope.as_str()).collect();
     scopes.dedup();
     if scopes.is_empty() {
         return Ok(());
@@ -149,13 +138,8 @@ fn check_exists<S: Store>(request: &ArmRequest<'_, S>, scope: &Scope) -> Result<
     let group = request.group()?;
     let name = scope.as_str().rsplit('/').next().unwrap_or_default();
     let missing = || Problem::no_resource(&format!("{kind}/{name}"), group.name.as_str());
-    // A lock on a secret or a key is a lock within its vault.
-    let vault = scope
-        .as_str()
-        .split('/')
-        .skip_while(|segment| !segment.eq_ignore_ascii_case("vaults"))
-        .nth(1)
-        .and_then(|name| VaultName::parse(name).ok());
+    // A lock on a secret or a key is a lock within its vault. A group may be named `vaults`.
+    let vault = scope.as_str().split('/').nth(8).and_then(|name| VaultName::parse(name).ok());
     let found = vault.as_ref().and_then(|name| request.directory.vault(&name.folded()));
     match found {
         Some(vault) if vault.scope.contains(scope) => Ok(()),

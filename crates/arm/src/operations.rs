@@ -2,6 +2,10 @@
 //!
 //! Nothing is remembered of one. Its URL says what is being done, and the directory says whether
 //! it is done: so the answer is the same on every node and after a restart.
+//!
+//! The real service answers 202 with `Location` here: to the deletion of a resource group, and to
+//! the purge of a vault (in [`crate::vaults`]). It sends `Azure-AsyncOperation` for none of what
+//! there is: changes of a vault are done when they are answered.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -51,8 +55,9 @@ impl Operation {
 
     fn is_done(&self, directory: &Directory) -> bool {
         match self {
+            // One that stands is a later group of the name.
             Self::DeleteGroup(subscription, name) => {
-                directory.resource_group(*subscription, name).is_none()
+                directory.resource_group(*subscription, name).is_none_or(|group| !group.deleting)
             }
         }
     }

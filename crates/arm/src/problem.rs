@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::StatusCode;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 use strongroom_authn::TokenFault;
 use strongroom_authz::DeniedAction;
@@ -24,7 +25,8 @@ pub struct Problem {
     pub target: Option<String>,
     /// `error.details`, each a code and a message.
     pub details: Vec<(&'static str, String)>,
-    pub(crate) challenge: Option<String>,
+    pub(crate) challenge: Option<Box<str>>,
+    retry_after: Option<u32>,
 }
 
 impl fmt::Display for Problem {
@@ -39,7 +41,8 @@ impl Problem {
     /// A refusal.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code, message, target: None, details: Vec::new(), challenge: None }
+        let (target, details) = (None, Vec::new());
+        Self { status, code, message, target, details, challenge: None, retry_after: None }
     }
 
     /// 400.
@@ -75,6 +78,12 @@ impl Problem {
         Self { target: Some(target.into()), ..self }
     }
 
+    /// The same, with `Retry-After`: after so many seconds the client may ask again.
+    #[must_use]
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// 400 for a body that is not the JSON that was asked for.
     pub fn content(why: impl fmt::Display) -> Self {
         Self::bad(
@@ -90,6 +99,18 @@ impl Problem {
             "RequestContentTooLarge",
             "The request content size exceeds the maximum size of 4 MB.",
         )
+    }
+
+    /// 408 for a body that takes too long to come.
+    pub(crate) fn late() -> Self {
+        let text = "The request content did not come in time. Send it again, without a pause.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", text)
+    }
+
+    /// 503 for a large body while there are many.
+    pub(crate) fn busy() -> Self {
+        let text = "Many large requests are being sent. Send this one again in some seconds.";
+        Self::unavailable(text).retry_after(5)
     }
 
     /// 400 for a subscription id that is no GUID.
@@ -198,7 +219,7 @@ impl Problem {
              error_description=\"{description}\""
         );
         let problem = Self::new(StatusCode::UNAUTHORIZED, code, message);
-        Self { challenge: Some(challenge), ..problem }
+        Self { challenge: Some(challenge.into()), ..problem }
     }
 
     /// Whether nobody has signed in.
@@ -219,8 +240,12 @@ impl Problem {
         }
         let reply = Reply::json(self.status, &json!({ "error": error }))
             .unwrap_or_else(|_| Reply::empty(self.status));
-        match &self.challenge {
-            Some(challenge) => reply.with(http::header::WWW_AUTHENTICATE, challenge),
+        let reply = match &self.challenge {
+            Some(challenge) => reply.with(WWW_AUTHENTICATE, challenge),
+            None => reply,
+        };
+        match self.retry_after {
+            Some(seconds) => reply.with(RETRY_AFTER, &seconds.to_string()),
             None => reply,
         }
     }
@@ -286,6 +311,10 @@ impl From<OpError> for Problem {
                 Self::new(status, code, refusal.to_string())
             }
             OpError::Invalid(text) => Self::bad("BadRequest", text),
+            OpError::TooLarge => {
+                let (status, text) = (StatusCode::PAYLOAD_TOO_LARGE, error.to_string());
+                Self::new(status, "RequestContentTooLarge", text)
+            }
             OpError::Unavailable(_) | OpError::AuditFull => Self::unavailable(error.to_string()),
             other => Self::internal(&other),
         }

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::Problem;
 
-const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// Seconds after which a client asks again. Azure's own SDK takes 0 for "nothing said", and then
@@ -72,12 +71,6 @@ impl Reply {
     /// 202: the operation goes on; `location` tells its outcome.
     pub fn accepted(location: &str) -> Self {
         Self::empty(StatusCode::ACCEPTED).with(LOCATION, location).polled()
-    }
-
-    /// The same, with the URL of the operation's status.
-    #[must_use]
-    pub fn with_async_operation(self, url: &str) -> Self {
-        self.with(ASYNC_OPERATION, url)
     }
 
     /// The same, which a client asks for again in a second.

@@ -10,8 +10,9 @@ use strongroom_directory::{Directory, ResourceGroup, Subscription};
 use strongroom_model::{Author, Caller, IdentityType, Scope};
 use strongroom_ops::Call;
 use strongroom_store::Store;
-use zeroize::Zeroizing;
+use strongroom_wire::any_case;
 
+use crate::body::Sent;
 use crate::{ArmService, Problem, Query, Target};
 
 /// A request whose caller is known; what the caller may do is still to be asked.
@@ -34,7 +35,7 @@ pub struct ArmRequest<'a, S: Store> {
     pub caller: Arc<Caller>,
     /// The call and its audit record.
     pub call: Call,
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub(crate) body: Sent,
 }
 
 impl<S: Store> ArmRequest<'_, S> {
@@ -108,12 +109,12 @@ impl<S: Store> ArmRequest<'_, S> {
             .ok_or_else(|| Problem::no_group(name.as_str()))
     }
 
-    /// The body as JSON of a known shape.
+    /// The body as JSON of a known shape, its members in any case.
     ///
     /// # Errors
     /// `InvalidRequestContent`.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(self.json_text()).map_err(|error| Problem::content(&error))
+        any_case::from_json(self.json_text()).map_err(|error| Problem::content(&error))
     }
 
     /// The body as any JSON object.
@@ -126,7 +127,7 @@ impl<S: Store> ArmRequest<'_, S> {
 
     /// Without the byte order mark that some clients on Windows send.
     fn json_text(&self) -> &[u8] {
-        self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body)
+        self.body.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body.bytes)
     }
 
     /// Who the caller is, for `systemData`.

@@ -10,7 +10,7 @@ use strongroom_store::Store;
 
 use crate::filter::{Facts, Filter};
 use crate::problem::shown;
-use crate::{ArmRequest, Problem, Reply, Window};
+use crate::{ArmRequest, Problem, Reply, Window, subscriptions};
 
 /// The type of a vault.
 const VAULTS: &str = "Microsoft.KeyVault/vaults";
@@ -25,6 +25,12 @@ pub(crate) fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, P
     }
     request.name("Microsoft.Resources/subscriptions/resources/read");
     let subscription = request.subscription()?.id;
+    let scope = request.target.scope()?;
+    // Who has no part in a group is told so, whether or not it is there.
+    if request.target.group_text().is_some() && !subscriptions::is_visible(request, &scope) {
+        request
+            .permit("Microsoft.Resources/subscriptions/resourceGroups/resources/read", &scope)?;
+    }
     let filter = Filter::parse(request.query.get("$filter"), false)?;
     let window = Window::of(request)?;
     let group = match request.target.group_text() {
@@ -34,15 +40,15 @@ pub(crate) fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, P
     };
     let expand = request.query.get("$expand").unwrap_or_default().to_ascii_lowercase();
     let after = window.after.as_deref();
-    let found = candidates(request, subscription, group.as_ref(), &filter, after)
-        .filter(|vault| filter.admits(&facts(vault)))
-        .filter(|vault| request.may(READ_VAULT, &vault.scope))
-        .map(|vault| (key(vault), show(vault, &expand)));
-    window.reply(request, found)
+    let found = candidates(request, subscription, group.as_ref(), &filter, after).map(|vault| {
+        let is_asked = filter.admits(&facts(vault)) && request.may(READ_VAULT, &vault.scope);
+        (vault, is_asked.then(|| show(vault, &expand)))
+    });
+    window.choose(request, found, key)
 }
 
 /// The vaults that can be on the page, in the order of [`key`]. One that is named is looked up,
-/// so that finding it costs nothing however many there are.
+/// and of another type there are none, so that finding either costs nothing however many there are.
 fn candidates<'a, S: Store>(
     request: &'a ArmRequest<'_, S>,
     subscription: SubscriptionId,
@@ -51,6 +57,9 @@ fn candidates<'a, S: Store>(
     after: Option<&'a str>,
 ) -> Box<dyn Iterator<Item = &'a Vault> + 'a> {
     let directory = &request.directory;
+    if filter.only_type().is_some_and(|only| !only.eq_ignore_ascii_case(VAULTS)) {
+        return Box::new(std::iter::empty());
+    }
     if let Some(name) = filter.only_name() {
         let named = directory.vault(&name.to_ascii_lowercase()).map(AsRef::as_ref);
         let is_there = move |vault: &&Vault| {

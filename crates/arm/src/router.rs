@@ -1,7 +1,7 @@
 //! The way of a request to `management.<base>`, from its head to its answer and its audit record.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +10,6 @@ use axum::response::Response;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use strongroom_audit::{Record, audited_uri};
 use strongroom_authn::bearer_token;
 use strongroom_crypto::random;
@@ -18,21 +17,16 @@ use strongroom_directory::Directory;
 use strongroom_model::{Caller, ConnectionInfo, RequestId, TenantId, Timestamp};
 use strongroom_ops::Call;
 use strongroom_store::Store;
-use zeroize::Zeroizing;
 
 use crate::api_version::Place;
+use crate::body::{self, Sent};
 use crate::headers::{self, Correlation, text};
+use crate::throttling::{Counted, Remaining};
 use crate::{
     ArmRequest, ArmService, Problem, Query, Reply, Target, activity_log, api_version,
     authorization, groups, locations, locks, metadata, operations, providers, resources,
     subscriptions, tags, vaults,
 };
-
-/// The longest body, in bytes, as the real service has it.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
-
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The control plane on `management.<base>`.
 ///
@@ -53,27 +47,88 @@ async fn respond<S: Store>(
     let (now, correlation) = (call.now(), Correlation::of(&head.headers, call.id()));
     if metadata::is_asked(&target) {
         let reply = metadata::answer(&service.endpoints, &head);
-        let location = metadata::LOCATION;
-        return headers::put(reply.into_response(), &correlation, &head.method, location, now);
+        let (response, location) = (reply.into_response(), metadata::LOCATION);
+        return headers::put(response, &correlation, &head.method, location, now, None);
     }
+    let (method, mut remaining) = (head.method.clone(), None);
+    let received = receive(&service, &head, body, &target, &mut call, &mut remaining).await;
+    let location = received.as_ref().map_or_else(
+        |_| metadata::LOCATION.to_owned(),
+        |received| location(&received.directory, &target, &received.caller),
+    );
+    let finish = finish(service, head, target, received, call);
+    // A change that has begun is finished and recorded, whether or not the client waits for it.
+    let outcome = match [Method::GET, Method::HEAD].contains(&method) {
+        true => Box::pin(finish).await,
+        false => tokio::spawn(finish).await.unwrap_or_else(|error| Err(Problem::internal(&error))),
+    };
+    let reply = outcome.unwrap_or_else(|problem| problem.reply());
+    headers::put(reply.into_response(), &correlation, &method, &location, now, remaining)
+}
+
+/// A request that has come whole, and the directory that it is decided on.
+struct Received {
+    directory: Arc<Directory>,
+    caller: Arc<Caller>,
+    body: Sent,
+}
+
+/// Lets a request in and reads its body. A client may take half a minute to send one: who calls is
+/// asked again afterwards, of the directory as it is then, and so is all else.
+async fn receive<S: Store>(
+    service: &ArmService<S>,
+    head: &Parts,
+    body: Body,
+    target: &Target,
+    call: &mut Call,
+    remaining: &mut Option<Remaining>,
+) -> Result<Received, Problem> {
     let directory = service.ops.directory().current();
-    let location = location(&directory, &target);
-    let method = head.method.clone();
-    let outcome = match admit(&service, &head, &target, &directory, &mut call).await {
-        Ok(caller) => {
-            let (outcome, after) =
-                Box::pin(operate(&service, head, body, target, directory, caller, call)).await;
+    let caller = admit(service, head, target, &directory, call).await?;
+    let place = counted(&directory, target, &caller);
+    let now_ms = service.ops.clock().now_ms();
+    let (left, spent) = service.throttle.spend(&caller, place, &head.method, now_ms);
+    *remaining = Some(left);
+    let has_right =
+        target.scope().is_ok_and(|scope| subscriptions::has_part(&caller, &directory, &scope));
+    // What is left unread costs the client its connection.
+    let body = body::read(body, &head.method, has_right).await?;
+    spent?;
+    let now = service.ops.directory().current();
+    if now.revision() == directory.revision() {
+        return Ok(Received { directory, caller, body });
+    }
+    let caller = admit(service, head, target, &now, call).await?;
+    Ok(Received { directory: now, caller, body })
+}
+
+/// Does what a request asks for, and records it.
+async fn finish<S: Store>(
+    service: Arc<ArmService<S>>,
+    head: Parts,
+    target: Target,
+    received: Result<Received, Problem>,
+    mut call: Call,
+) -> Result<Reply, Problem> {
+    let outcome = match received {
+        Ok(received) => {
+            let (outcome, after) = Box::pin(operate(&service, head, target, received, call)).await;
             call = after;
             outcome
         }
         Err(problem) => Err(problem),
     };
-    let outcome = match record(&service, call, &outcome).await {
-        Ok(()) => outcome,
-        Err(problem) => Err(problem),
-    };
-    let reply = outcome.unwrap_or_else(|problem| problem.reply());
-    headers::put(reply.into_response(), &correlation, &method, &location, now)
+    record(&service, call, &outcome).await?;
+    outcome
+}
+
+/// What a request is counted against: a subscription that is there and the caller's tenant's, or
+/// else the tenant.
+fn counted(directory: &Directory, target: &Target, caller: &Caller) -> Counted {
+    let id = target.subscription().ok().filter(|id| {
+        directory.subscription(*id).is_some_and(|found| found.tenant == caller.tenant)
+    });
+    id.map_or(Counted::Tenant(caller.tenant), Counted::Subscription)
 }
 
 /// The record of a request, as far as its head tells.
@@ -132,27 +187,22 @@ fn tenant(directory: &Directory, target: &Target) -> Option<TenantId> {
         .or_else(|| directory.installation().map(|installation| installation.default_tenant))
 }
 
-/// Checks the version, reads the body, and hands the request to whom it is for.
+/// Checks the version, and hands the request to whom it is for.
 async fn operate<S: Store>(
     service: &ArmService<S>,
     head: Parts,
-    body: Body,
     target: Target,
-    directory: Arc<Directory>,
-    caller: Arc<Caller>,
+    received: Received,
     mut call: Call,
 ) -> (Result<Reply, Problem>, Call) {
+    let Received { directory, caller, body } = received;
     let query = Query::parse(head.uri.query());
-    let place = Place { location: &location(&directory, &target), directory: &directory };
+    let place = Place { location: &location(&directory, &target, &caller), directory: &directory };
     let api_version = match api_version::check(&target, query.get("api-version"), &place) {
         Ok(version) => version,
         Err(problem) => return (Err(problem), call),
     };
     call.record_mut().api_version = api_version.clone().into();
-    let body = match read(body).await {
-        Ok(body) => body,
-        Err(problem) => return (Err(problem), call),
-    };
     let is_head = head.method == Method::HEAD;
     let method = if is_head { Method::GET } else { head.method };
     let mut request = ArmRequest {
@@ -212,19 +262,6 @@ async fn dispatch<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Pr
     }
 }
 
-/// The whole body; zeroized when dropped, for it may hold a secret.
-async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let collect = Limited::new(body, MOST_BYTES).collect();
-    let collected = tokio::time::timeout(BODY_TIMEOUT, collect)
-        .await
-        .map_err(|_| Problem::content("The request content did not come in time."))?
-        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => Problem::too_large(),
-            None => Problem::content("The request content ended early."),
-        })?;
-    Ok(Zeroizing::new(Vec::from(collected.to_bytes())))
-}
-
 /// Hands the record to the journal, unless a change has committed it already.
 async fn record<S: Store>(
     service: &ArmService<S>,
@@ -253,10 +290,12 @@ async fn record<S: Store>(
     })
 }
 
-/// The region that answers: the group's that is asked for, or the installation's.
-fn location(directory: &Directory, target: &Target) -> String {
+/// The region that answers: that of the group that is asked for, to whoever has a part in it, so
+/// that nobody else learns which groups there are; or else the installation's.
+fn location(directory: &Directory, target: &Target, caller: &Caller) -> String {
     let group = target.subscription().ok().zip(target.group().ok());
     group
         .and_then(|(subscription, name)| directory.resource_group(subscription, &name))
+        .filter(|group| subscriptions::has_part(caller, directory, &group.scope()))
         .map_or_else(|| metadata::LOCATION.to_owned(), |group| group.location.clone())
 }

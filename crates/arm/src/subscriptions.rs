@@ -2,8 +2,8 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use strongroom_directory::{Subscription, Tenant};
-use strongroom_model::{Assignments, Scope};
+use strongroom_directory::{Directory, Subscription, Tenant};
+use strongroom_model::{Assignments, Caller, Scope};
 use strongroom_store::Store;
 
 use crate::{ArmRequest, Problem, Reply};
@@ -23,12 +23,16 @@ pub(crate) fn answer<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply,
 /// Whether the caller holds any role in a subscription, at it or below it or above it. Azure shows
 /// a subscription to exactly these. Above it are its tenant and management groups alone.
 pub(crate) fn is_visible<S: Store>(request: &ArmRequest<'_, S>, scope: &Scope) -> bool {
-    let assignments: &Assignments = request.directory.as_ref().as_ref();
+    has_part(&request.caller, &request.directory, scope)
+}
+
+/// Whether a caller holds any role at a scope, below it or above it.
+pub(crate) fn has_part(caller: &Caller, directory: &Directory, scope: &Scope) -> bool {
+    let assignments: &Assignments = directory.as_ref();
     let covers = |held: &Scope| {
         held.subscription_id().is_none() || held.contains(scope) || scope.contains(held)
     };
-    request
-        .caller
+    caller
         .principals()
         .flat_map(|principal| assignments.of(principal))
         .any(|held| covers(&held.scope))

@@ -250,6 +250,10 @@ fn vault_address<S: Store>(
         return Err(missing());
     }
     let name = VaultName::parse(name).map_err(|_| missing())?;
+    // A path may name a vault within something else, where no right at the vault is asked for.
+    if *scope != Scope::vault(group.subscription, &group.name, &name) {
+        return Err(missing());
+    }
     Ok(VaultAddress { subscription: group.subscription, resource_group: group.name.clone(), name })
 }
 

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 pub(crate) mod keys;
 
-use crate::TokenFault;
 use crate::claims::Claims;
 use crate::jws::Jws;
 use crate::verify::{Lifetime, Origin, Proof};
+use crate::{Resource, TokenFault};
 use keys::{IssuerKeys, KeySource};
 
 /// How far an external issuer's clock may be off, in seconds.
@@ -38,8 +38,17 @@ const REAL_SERVICES: &[&str] = &[
 ];
 
 /// The issuer that the directory trusts under this `iss`, to the letter.
-pub(crate) fn trusted<'a>(directory: &'a Directory, iss: &str) -> Option<&'a Arc<TrustedIssuer>> {
+fn trusted<'a>(directory: &'a Directory, iss: &str) -> Option<&'a Arc<TrustedIssuer>> {
     directory.trusted_issuers().iter().find(|trusted| trusted.issuer == iss)
+}
+
+/// The `aud` of an issuer's tokens for a service; `None`: the service trusts it in nothing.
+fn audience(trusted: &TrustedIssuer, resource: Resource) -> Option<&str> {
+    match resource {
+        Resource::Vault => Some(&trusted.audience),
+        Resource::Management => trusted.management_audience.as_deref(),
+        Resource::Graph => trusted.graph_audience.as_deref(),
+    }
 }
 
 /// What an external token, verified before, is worth in a later directory: nothing once its
@@ -64,13 +73,23 @@ type Configured = (Arc<TrustedIssuer>, Arc<IssuerKeys>);
 /// The keys of all external issuers seen so far.
 pub(crate) struct ExternalIssuers {
     endpoints: Endpoints,
+    resource: Resource,
     outgoing: Arc<OutgoingRules>,
     keys: Mutex<HashMap<String, Configured>>,
 }
 
 impl ExternalIssuers {
-    pub(crate) fn new(endpoints: Endpoints, outgoing: OutgoingRules) -> Self {
-        Self { endpoints, outgoing: Arc::new(outgoing), keys: Mutex::default() }
+    pub(crate) fn new(endpoints: Endpoints, resource: Resource, outgoing: OutgoingRules) -> Self {
+        Self { endpoints, resource, outgoing: Arc::new(outgoing), keys: Mutex::default() }
+    }
+
+    /// The issuer that this service trusts under an `iss`.
+    pub(crate) fn trusted<'a>(
+        &self,
+        directory: &'a Directory,
+        iss: &str,
+    ) -> Option<&'a Arc<TrustedIssuer>> {
+        trusted(directory, iss).filter(|trusted| audience(trusted, self.resource).is_some())
     }
 
     /// Checks algorithm, signature, audience, lifetime and demanded claims; names the principal.
@@ -127,8 +146,10 @@ impl ExternalIssuers {
             let bare = audience.trim_end_matches('/');
             REAL_SERVICES.iter().any(|real| real.eq_ignore_ascii_case(bare))
         };
-        if found.iter().any(is_real) || !found.contains(&trusted.audience.as_str()) {
-            let expected = self.endpoints.vault_resource();
+        let expected = audience(trusted, self.resource);
+        if found.iter().any(is_real) || !expected.is_some_and(|audience| found.contains(&audience))
+        {
+            let expected = self.resource.audience(&self.endpoints);
             return Err(TokenFault::audience(expected, &found.join(" ")));
         }
         Ok(())
@@ -168,12 +189,14 @@ fn principal(claims: &Claims, issuer: &str) -> Result<PrincipalId, TokenFault> {
     Ok(PrincipalId(Uuid::new_v5(&namespace, subject.as_bytes())))
 }
 
-/// An application of this installation signs in here; no other issuer may speak for it.
+/// An application of this installation signs in here, and a group of it does nowhere: no other
+/// issuer may speak for either.
 fn refuse_local(directory: &Directory, principal: PrincipalId) -> Result<(), TokenFault> {
-    match directory.application_by_object(principal) {
-        Some(_) => Err(TokenFault::UnknownPrincipal),
-        None => Ok(()),
-    }
+    if is_ours(directory, principal) { Err(TokenFault::UnknownPrincipal) } else { Ok(()) }
+}
+
+fn is_ours(directory: &Directory, id: PrincipalId) -> bool {
+    directory.group(id).is_some() || directory.application_by_object(id).is_some()
 }
 
 /// The GUIDs of the `groups` claim.
@@ -193,10 +216,7 @@ fn all_groups(
     let mut groups = directory.groups_of(principal);
     // Another issuer has no say in who belongs to a group of ours, nor in who is an application
     // of ours: roles are given to either by the same kind of id.
-    let is_ours = |id: PrincipalId| {
-        directory.group(id).is_some() || directory.application_by_object(id).is_some()
-    };
-    groups.extend(token_groups.iter().filter(|id| !is_ours(**id)));
+    groups.extend(token_groups.iter().filter(|id| !is_ours(directory, **id)));
     groups.sort_unstable();
     groups.dedup();
     groups

@@ -136,7 +136,7 @@ impl Authenticator {
         Self {
             directory,
             own: OwnIssuer::new(endpoints.clone(), resource),
-            external: ExternalIssuers::new(endpoints.clone(), outgoing),
+            external: ExternalIssuers::new(endpoints.clone(), resource, outgoing),
             endpoints,
             verified: Cache::new(MOST_TOKENS),
         }
@@ -224,7 +224,7 @@ impl Authenticator {
             directory.tenant(tenant).ok_or_else(foreign)?;
             self.own.verify(&jws, tenant, directory, now)?
         } else {
-            let trusted = external::trusted(directory, issuer).ok_or_else(foreign)?;
+            let trusted = self.external.trusted(directory, issuer).ok_or_else(foreign)?;
             directory.tenant(trusted.tenant).ok_or_else(foreign)?;
             self.external.verify(&jws, trusted, directory, now).await?
         };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::*;
 use issuer_server::{CA, IssuerServer};
 use serde_json::{Value, json};
-use strongroom_authn::TokenFault;
+use strongroom_authn::{Resource, TokenFault};
 use strongroom_crypto::sign::RsaSigningKey;
 use strongroom_directory::{Application, TrustedIssuer};
 use strongroom_model::{Caller, ClientId, IdentityType, PrincipalId};
@@ -31,6 +31,8 @@ fn trusted(issuer: String, jwks_uri: Option<String>) -> TrustedIssuer {
         jwks_uri,
         ca_pem: Some(CA.into()),
         required_claims: Vec::new(),
+        management_audience: None,
+        graph_audience: None,
     }
 }
 
@@ -153,6 +155,63 @@ async fn only_the_configured_audience_counts() {
 }
 
 #[tokio::test]
+async fn a_token_opens_the_one_service_that_it_is_for() {
+    const MANAGEMENT: &str = "api://strongroom-management";
+    const GRAPH: &str = "api://strongroom-graph";
+    let (installation, issuer) = (Installation::new().await, Issuer::start().await);
+    let services =
+        [(Resource::Vault, AUDIENCE), (Resource::Management, MANAGEMENT), (Resource::Graph, GRAPH)];
+    let ask = async |resource, audience: &str| {
+        let authenticator = installation.authenticator_for(resource);
+        let token = issuer.token_with("x", "aud", json!(audience));
+        let found = authenticator.authenticate(&token, NOW, TENANT).await;
+        let known = authenticator.identify(&token, NOW, TENANT).await;
+        assert_eq!(found.as_ref().err(), known.as_ref().err());
+        found.map(|_| ())
+    };
+
+    // What is not said is not trusted: vaults alone are, and only for their own audience.
+    installation.put(&issuer.trusted()).await;
+    assert_eq!(ask(Resource::Vault, AUDIENCE).await, Ok(()));
+    for resource in [Resource::Management, Resource::Graph] {
+        let own = resource.audience(&endpoints());
+        for audience in [AUDIENCE, MANAGEMENT, GRAPH, own.as_str()] {
+            let found = ask(resource, audience).await;
+            assert!(matches!(found, Err(TokenFault::Issuer { .. })), "{audience} at {resource:?}");
+        }
+    }
+
+    let mut everywhere = issuer.trusted();
+    everywhere.management_audience = Some(MANAGEMENT.into());
+    everywhere.graph_audience = Some(GRAPH.into());
+    installation.put(&everywhere).await;
+    for (resource, _) in services {
+        for (meant, audience) in services {
+            match ask(resource, audience).await {
+                Ok(()) => assert_eq!(resource, meant),
+                Err(TokenFault::Audience { .. }) => assert_ne!(resource, meant),
+                Err(other) => panic!("{audience} at {resource:?}: {other}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_longer_trusted_with_the_control_plane_is_refused_at_once() {
+    let (installation, issuer) = (Installation::new().await, Issuer::start().await);
+    let mut governing = issuer.trusted();
+    governing.management_audience = Some("api://strongroom-management".into());
+    installation.put(&governing).await;
+    let authenticator = installation.authenticator_for(Resource::Management);
+    let token = issuer.token_with("x", "aud", json!("api://strongroom-management"));
+    assert!(authenticator.authenticate(&token, NOW, TENANT).await.is_ok());
+    installation.put(&issuer.trusted()).await;
+    for _ in 0..2 {
+        assert!(authenticator.authenticate(&token, NOW, TENANT).await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn lifetimes_have_sixty_seconds_of_leeway() {
     let (installation, issuer) = (Installation::new().await, Issuer::start().await);
     installation.put(&issuer.trusted()).await;
@@ -187,6 +246,11 @@ async fn no_issuer_speaks_for_another() {
     installation.put(&issuer.trusted()).await;
     // Our application's object id, by an issuer that is not us.
     let token = issuer.token_with("x", "oid", json!(OBJECT.to_string()));
+    assert_eq!(ask(&installation, &token).await, Err(TokenFault::UnknownPrincipal));
+    // A group of ours; also when it is made after the token was taken.
+    let token = issuer.token_with("x", "oid", json!(GROUP.to_string()));
+    assert!(ask(&installation, &token).await.is_ok());
+    installation.put(&group(&[])).await;
     assert_eq!(ask(&installation, &token).await, Err(TokenFault::UnknownPrincipal));
     // Our `iss`, signed by the external issuer's key under its kid and under ours.
     for kid in ["x", KID] {

@@ -4,6 +4,8 @@
 //! the directory, never the store, and changes nothing: principals are made on the host.
 
 mod filter;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod member;
 mod object;
 mod path;

@@ -244,11 +244,9 @@ impl Request<'_> {
                 || asked.types.iter().any(|t| names.iter().any(|name| name.eq_ignore_ascii_case(t)))
         };
         let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(is_asked).collect();
-        let mut found = Vec::new();
-        for id in &asked.ids {
-            let uuid = Uuid::parse_str(id).map_err(|_| Problem::bad_id(id))?;
-            found.extend(Object::find(self.directory, self.caller.tenant, &kinds, uuid));
-        }
+        let parse = |id: &String| Uuid::parse_str(id).map_err(|_| Problem::bad_id(id));
+        let ids = asked.ids.iter().map(parse).collect::<Result<Vec<Uuid>, Problem>>()?;
+        let found = Object::find_each(self.directory, self.caller.tenant, &kinds, &ids);
         let shown = found.into_iter().map(|object| self.document(object, true));
         let mut document = self.context("directoryObjects", "");
         document.insert("value".into(), json!(shown.collect::<Result<Vec<Value>, Problem>>()?));

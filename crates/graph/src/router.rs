@@ -29,8 +29,8 @@ use crate::request::{Answer, Request};
 /// The longest body, in bytes: a thousand ids and what goes with them.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a body: less than an answer may take as a whole.
+const BODY_TIMEOUT: Duration = Duration::from_secs(25);
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");

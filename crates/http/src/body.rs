@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body;
+use hyper::body::Body as HttpBody;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -17,6 +17,9 @@ const DISCARD_LIMIT: u64 = 32 * 1024 * 1024;
 /// How long a client that sends a refused body may pause.
 const DISCARD_PAUSE: Duration = Duration::from_secs(1);
 
+/// A body that has come whole; zeroized when dropped, for it may hold a secret.
+pub(crate) type Body = Zeroizing<Vec<u8>>;
+
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
@@ -26,10 +29,10 @@ pub(crate) enum BodyError {
     Incomplete,
 }
 
-/// The whole body, at most `limit` bytes; zeroized when dropped, for it may hold a secret.
-pub(crate) async fn read<B>(mut body: B, limit: usize) -> Result<Zeroizing<Vec<u8>>, BodyError>
+/// The whole body, at most `limit` bytes.
+pub(crate) async fn read<B>(mut body: B, limit: usize) -> Result<Body, BodyError>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: HttpBody<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // What is announced as too large is decided before any of it is read.
@@ -53,7 +56,7 @@ where
 /// Takes in what the client is still sending: many read no answer before all is sent, and to
 /// close on them would lose it. Gives up on a body that is too long even for this, that stops
 /// coming, or that takes its time.
-async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
+async fn discard<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) {
     let mut left = DISCARD_LIMIT;
     let end = Instant::now() + BODY_TIMEOUT;
     while body.size_hint().lower() <= left && Instant::now() < end {

@@ -25,7 +25,8 @@ use crate::network::NetworkTrust;
 use crate::public;
 use crate::vault::{self, AcmeServer, Problem};
 
-/// How long a sign-in or a call of the control plane may take, its body included.
+/// How long a sign-in or a call of the control plane may take, its body included. The control
+/// plane gives a body less, so that it answers, and records, one that does not come.
 const ROUTER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A vault's answer is one piece; the others stream through axum.

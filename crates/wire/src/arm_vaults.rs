@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{KeyAttributesParameters, KeyReleasePolicyParameters};
-use crate::rotation::KeyRotationPolicyParameters;
+use crate::keys::{KeyAttributesParameters, KeyReleasePolicy, KeyReleasePolicyParameters};
+use crate::rotation::{KeyRotationPolicyAttributes, KeyRotationPolicyParameters, LifetimeActions};
 use crate::{AttributesParameters, ObjectAttributes, SecretValue};
 
 /// `PUT` and `PATCH …/vaults/{name}`
@@ -427,6 +427,23 @@ pub struct KeyProperties<'a> {
     /// The version's URL; left out in the list of a vault's keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_uri_with_version: Option<String>,
+    /// When it is rotated; left out in lists, and without a policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation_policy: Option<RotationPolicy<'a>>,
+    /// When it may be released; left out in lists, and without a policy.
+    #[serde(rename = "release_policy", skip_serializing_if = "Option::is_none")]
+    pub release_policy: Option<KeyReleasePolicy<'a>>,
+}
+
+/// The rotation policy of a key as a resource.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationPolicy<'a> {
+    /// How long a rotated version lives, and when this was said.
+    pub attributes: KeyRotationPolicyAttributes,
+    /// What happens over the life of a version; `rotate` and `notify` in lower case, unlike on the
+    /// data plane.
+    pub lifetime_actions: Vec<LifetimeActions<'a>>,
 }
 
 /// The attributes of a key as a resource.

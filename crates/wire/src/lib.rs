@@ -7,6 +7,7 @@
 //! Sources: the Key Vault data-plane specification, and recorded answers of the real service.
 
 pub mod acme;
+pub mod any_case;
 pub mod arm_vaults;
 pub mod attributes;
 pub mod backup;

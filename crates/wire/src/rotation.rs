@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use strongroom_model::{RotationAction, RotationTrigger};
+use strongroom_model::{LifetimeActionParameters, RotationAction, RotationTrigger};
 
 /// `PUT /keys/{name}/rotationpolicy`; what is read-only is ignored.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,6 +22,21 @@ pub struct LifetimeActionsParameters {
     pub trigger: Option<LifetimeActionsTriggerParameters>,
     /// What; required.
     pub action: Option<LifetimeActionsTypeParameters>,
+}
+
+impl<'a> TryFrom<&'a LifetimeActionsParameters> for LifetimeActionParameters<'a> {
+    /// The name of a required member that is missing.
+    type Error = &'static str;
+
+    fn try_from(sent: &'a LifetimeActionsParameters) -> Result<Self, &'static str> {
+        let trigger = sent.trigger.as_ref().ok_or("trigger")?;
+        let action = sent.action.as_ref().and_then(|action| action.kind.as_deref());
+        Ok(Self {
+            action: action.ok_or("action")?,
+            time_after_create: trigger.time_after_create.as_deref(),
+            time_before_expiry: trigger.time_before_expiry.as_deref(),
+        })
+    }
 }
 
 /// When a lifetime action is due, as a client sends it.

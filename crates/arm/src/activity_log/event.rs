@@ -14,7 +14,7 @@ const TENANT_ID: &str = "http://schemas.microsoft.com/identity/claims/tenantid";
 const UPN: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
 
 /// Changes that are made on the host and not through the control plane, as Azure names them.
-const ON_THE_HOST: [(&str, &str); 10] = [
+const ON_THE_HOST: [(&str, &str); 11] = [
     ("VaultPut", "Microsoft.KeyVault/vaults/write"),
     ("VaultPatch", "Microsoft.KeyVault/vaults/write"),
     ("VaultRecover", "Microsoft.KeyVault/vaults/write"),
@@ -22,6 +22,8 @@ const ON_THE_HOST: [(&str, &str); 10] = [
     ("VaultAccessPolicyWrite", "Microsoft.KeyVault/vaults/accessPolicies/write"),
     ("VaultDelete", "Microsoft.KeyVault/vaults/delete"),
     ("VaultPurge", "Microsoft.KeyVault/locations/deletedVaults/purge/action"),
+    // With a role; without one, it is of no subscription.
+    ("ApplicationCreate", "Microsoft.Authorization/roleAssignments/write"),
     ("RoleAssignmentWrite", "Microsoft.Authorization/roleAssignments/write"),
     ("RoleAssignmentDelete", "Microsoft.Authorization/roleAssignments/delete"),
     ("ResourceGroupDelete", "Microsoft.Resources/subscriptions/resourceGroups/delete"),

@@ -87,11 +87,22 @@ async fn search_for(
     search: Search,
     is_wanted: impl Fn(&strongroom_audit::Record) -> bool + Send + 'static,
 ) -> Result<Findings, Problem> {
-    let _turn = SEARCHES.acquire().await.map_err(|error| Problem::internal(&error))?;
-    spawn_blocking(move || history.search(&search, is_wanted))
-        .await
-        .map_err(|error| Problem::internal(&error))?
-        .map_err(|error| Problem::internal(&error))
+    let found = in_turn(&SEARCHES, move || history.search(&search, is_wanted)).await?;
+    found.map_err(|error| Problem::internal(&error))
+}
+
+/// Works on a thread that may block, when it is its turn. The work goes on when the client does
+/// not wait for it, and so does its turn.
+async fn in_turn<T: Send + 'static>(
+    turns: &'static Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let turn = turns.acquire().await.map_err(|error| Problem::internal(&error))?;
+    let worked = spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    worked.await.map_err(|error| Problem::internal(&error))
 }
 
 fn selected(text: &str) -> Vec<String> {
@@ -122,4 +133,40 @@ fn next_link<S: Store>(request: &ArmRequest<'_, S>, spot: Spot) -> String {
 fn written(unix_ms: i64) -> String {
     let time = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%S%.3f0000Z").to_string()
+}
+
+/// Whether the scope that a `$filter` asks about lies in the subscription, for `fuzz/`.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn is_within(
+    text: &str,
+    subscription: strongroom_model::SubscriptionId,
+) -> Result<bool, Problem> {
+    let scope = Filter::parse(Some(text))?.scope(subscription);
+    Ok(Scope::subscription(subscription).contains(&scope))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Who asks and goes away, again and again, keeps no more threads busy than who waits.
+    #[tokio::test]
+    async fn a_client_that_goes_away_gives_no_turn_back_before_its_work_ends() {
+        static TURNS: Semaphore = Semaphore::const_new(1);
+        let (end, ended) = channel::<()>();
+        let (begin, begun) = channel();
+        let gone = tokio::spawn(in_turn(&TURNS, move || {
+            begin.send(()).unwrap();
+            ended.recv().ok();
+        }));
+        let begun = move || begun.recv().unwrap();
+        spawn_blocking(begun).await.unwrap();
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        assert!(TURNS.try_acquire().is_err(), "the work goes on, and another one may begin");
+        drop(end);
+        assert_eq!(in_turn(&TURNS, || 7).await.unwrap(), 7);
+    }
 }

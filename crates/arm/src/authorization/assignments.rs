@@ -9,19 +9,20 @@ use strongroom_authz::rbac::climb;
 use strongroom_authz::{AssignmentFacts, permitted_to_assign, permitted_to_unassign};
 use strongroom_model::{
     Condition, PrincipalId, PrincipalType, RoleAssignment, RoleAssignmentId, RoleDefinitionId,
-    Scope, SubscriptionId,
+    Scope, ScopeAssignments, SubscriptionId,
 };
-use strongroom_ops::roles::{NewAssignment, principal_type};
+use strongroom_ops::roles::{NewAssignment, principal_type, tenant_of};
 use strongroom_store::Store;
 
 use super::filter::{self, Clause};
-use super::{check_exists, guid, id_at, put_stamps, role_id, scope};
+use super::{check_exists, guid, id_at, no_principal, place, put_stamps, role_id, scope};
 use crate::locks::{self, Change};
 use crate::page::Window;
 use crate::problem::shown;
 use crate::{ArmRequest, Problem, Reply};
 
 const READ: &str = "Microsoft.Authorization/roleAssignments/read";
+const KIND: &str = "roleAssignments";
 
 pub(super) async fn answer<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     match (&request.method, request.target.len()) {
@@ -41,14 +42,23 @@ fn show<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     let scope = scope(request)?;
     request.permit(READ, &scope)?;
     let id = id(request)?;
-    let found = request.directory.assignment(id).filter(|found| found.scope == scope);
-    let found = found.ok_or_else(|| {
+    let found = find(request, &scope, id).ok_or_else(|| {
         Problem::not_found(
             "RoleAssignmentNotFound",
             format!("The role assignment '{id}' is not found."),
         )
     })?;
-    Reply::ok(&body(found, scope.subscription_id()))
+    Reply::ok(&body(&found, scope.subscription_id()))
+}
+
+/// The assignment of an id at a scope, if it is the caller's tenant's.
+fn find<S: Store>(
+    request: &ArmRequest<'_, S>,
+    scope: &Scope,
+    id: RoleAssignmentId,
+) -> Option<Arc<RoleAssignment>> {
+    let found = request.directory.assignment(id).filter(|found| found.scope == *scope);
+    found.filter(|found| is_own(request, found)).cloned()
 }
 
 fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
@@ -65,11 +75,10 @@ fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     });
     debug_assert!(above.is_none(), "every scope is visited");
     if asked.below {
-        let inside = |held: &&Arc<RoleAssignment>| {
-            held.scope != scope && scope.contains(&held.scope) && is_own(request, &held.scope)
-        };
-        found.extend(access.assignments().filter(inside));
+        let inside = access.within(&scope).flat_map(ScopeAssignments::assignments);
+        found.extend(inside.filter(|held| held.scope != scope));
     }
+    found.retain(|held| is_own(request, held));
     found.retain(|held| asked.holders.as_ref().is_none_or(|ids| ids.contains(&held.principal)));
     found.sort_unstable_by_key(|held| held.id);
     let subscription = scope.subscription_id();
@@ -78,9 +87,9 @@ fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     window.reply(request, rest.map(|(id, held)| (id, body(held, subscription))))
 }
 
-/// Whether a scope below `/` is the caller's tenant's.
-fn is_own<S: Store>(request: &ArmRequest<'_, S>, scope: &Scope) -> bool {
-    super::check_tenant(request, scope).is_ok()
+/// Whether an assignment is the caller's tenant's.
+fn is_own<S: Store>(request: &ArmRequest<'_, S>, held: &RoleAssignment) -> bool {
+    super::is_own(request, &held.scope, [held.principal], &held.stamps)
 }
 
 /// What a list is asked for.
@@ -135,18 +144,16 @@ async fn put<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem
     let id = id(request)?;
     let sent: Sent = request.body()?;
     let (new, said) = read(request, id, scope.clone(), sent.properties)?;
-    let facts = AssignmentFacts {
-        role: new.role,
-        principal: new.principal,
-        principal_type: new.principal_type,
-    };
+    // What the caller says of a principal that nobody here knows, no condition takes for true.
+    let known = principal_type(&request.directory, request.caller.tenant, new.principal);
+    let facts = AssignmentFacts { role: new.role, principal: new.principal, principal_type: known };
     let decision = permitted_to_assign(&request.caller, facts, &scope, request.directory.as_ref());
     let granted =
         request.decided("Microsoft.Authorization/roleAssignments/write", &scope, decision)?;
     check_exists(request, &scope)?;
     check_role(request, new.role)?;
     check_principal(request, &new, said)?;
-    locks::check(&request.directory, &place(&scope, id)?, Change::Write)?;
+    locks::check(&request.directory, &place(&scope, KIND, &id.0)?, Change::Write)?;
     let (made, is_new) = request.service.ops.assign(&granted, new, &mut request.call).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Reply::json(status, &body(&made, scope.subscription_id()))
@@ -156,8 +163,7 @@ async fn delete<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Prob
     const DELETE: &str = "Microsoft.Authorization/roleAssignments/delete";
     let scope = scope(request)?;
     let id = id(request)?;
-    let found = request.directory.assignment(id).filter(|found| found.scope == scope).cloned();
-    let Some(found) = found else {
+    let Some(found) = find(request, &scope, id) else {
         request.permit(DELETE, &scope)?;
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     };
@@ -165,20 +171,11 @@ async fn delete<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Prob
     let decision =
         permitted_to_unassign(&request.caller, facts, &scope, request.directory.as_ref());
     let granted = request.decided(DELETE, &scope, decision)?;
-    locks::check(&request.directory, &place(&scope, id)?, Change::Delete)?;
+    locks::check(&request.directory, &place(&scope, KIND, &id.0)?, Change::Delete)?;
     match request.service.ops.unassign(&granted, id, &mut request.call).await? {
         Some(gone) => Reply::ok(&body(&gone, scope.subscription_id())),
         None => Ok(Reply::empty(StatusCode::NO_CONTENT)),
     }
-}
-
-/// The assignment as a resource, which locks at and above its scope protect.
-fn place(scope: &Scope, id: RoleAssignmentId) -> Result<Scope, Problem> {
-    if scope.subscription_id().is_none() {
-        return Ok(scope.clone());
-    }
-    let id = id_at(scope.as_str(), "roleAssignments", &id.0);
-    Scope::parse(&id).map_err(|error| Problem::bad("InvalidScope", error.to_string()))
 }
 
 /// What was sent, and the type that it says the principal has. It refuses nothing for what the
@@ -253,7 +250,9 @@ fn check_principal<S: Store>(
     said: Option<PrincipalType>,
 ) -> Result<(), Problem> {
     let (principal, tenant) = (new.principal.0.simple(), request.caller.tenant);
+    let is_foreign = tenant_of(&request.directory, new.principal).is_some_and(|of| of != tenant);
     match (new.principal_type, said) {
+        _ if is_foreign => {}
         (Some(known), Some(said)) if known != said => {
             return Err(Problem::bad(
                 "UnmatchedPrincipalType",
@@ -268,16 +267,7 @@ fn check_principal<S: Store>(
         (Some(_), _) => return Ok(()),
         (None, _) => {}
     }
-    Err(Problem::bad(
-        "PrincipalNotFound",
-        format!(
-            "Principal {principal} does not exist in the directory {tenant}. Check that you have \
-             the correct principal ID. If you are creating this principal and then immediately \
-             assigning a role, this error might be related to a replication delay. In this case, \
-             set the role assignment principalType property to a value, such as ServicePrincipal, \
-             User, or Group.  See https://aka.ms/docs-principaltype"
-        ),
-    ))
+    Err(no_principal(new.principal, tenant))
 }
 
 fn body(assignment: &RoleAssignment, subscription: Option<SubscriptionId>) -> Value {
@@ -299,7 +289,7 @@ fn body(assignment: &RoleAssignment, subscription: Option<SubscriptionId>) -> Va
     put_stamps(&mut properties, &assignment.stamps);
     json!({
         "properties": properties,
-        "id": id_at(assignment.scope.as_str(), "roleAssignments", &assignment.id.0),
+        "id": id_at(assignment.scope.as_str(), KIND, &assignment.id.0),
         "type": "Microsoft.Authorization/roleAssignments",
         "name": assignment.id.to_string(),
     })

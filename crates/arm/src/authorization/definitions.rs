@@ -6,12 +6,14 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use strongroom_authz::GrantedAction;
-use strongroom_model::{RoleDefinition, RoleDefinitionId, RolePermissions, Scope, SubscriptionId};
+use strongroom_model::{
+    Assignments, RoleDefinition, RoleDefinitionId, RolePermissions, Scope, SubscriptionId,
+};
 use strongroom_ops::roles::NewRole;
 use strongroom_store::Store;
 
 use super::filter::{self, Clause};
-use super::{check_tenant, guid, operations, put_stamps, role_id, scope, show_permissions};
+use super::{check_permissions, check_tenant, guid, put_stamps, role_id, scope, show_permissions};
 use crate::page::Window;
 use crate::problem::shown;
 use crate::{ArmRequest, Problem, Reply};
@@ -77,11 +79,10 @@ fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     permit_read(request, &scope)?;
     let asked = Asked::of(request.query.get("$filter"))?;
     let window = Window::of(request)?;
-    let mut found: Vec<&Arc<RoleDefinition>> = request
-        .directory
-        .access()
+    let access = request.directory.access();
+    let mut found: Vec<&Arc<RoleDefinition>> = access
         .roles()
-        .filter(|role| asked.is_met(role, &scope) && is_shown(request, role, &scope))
+        .filter(|role| asked.is_met(role, &scope, access) && is_shown(request, role, &scope))
         .collect();
     found.sort_unstable_by_key(|role| role.id);
     let subscription = scope.subscription_id();
@@ -116,9 +117,9 @@ impl Asked {
         Ok(asked)
     }
 
-    fn is_met(&self, role: &RoleDefinition, scope: &Scope) -> bool {
+    fn is_met(&self, role: &RoleDefinition, scope: &Scope, access: &Assignments) -> bool {
         let below = || role.assignable_scopes.iter().any(|inner| scope.contains(inner));
-        (role.is_assignable_at(scope) || self.below && below())
+        (access.is_assignable(role, scope) || self.below && below())
             && self.name.as_ref().is_none_or(|name| role.name.eq_ignore_ascii_case(name))
             && self.is_built_in.is_none_or(|is| is == role.is_built_in())
     }
@@ -155,25 +156,9 @@ impl SentPermissions {
         let [actions, not_actions, data_actions, not_data_actions] =
             [self.actions, self.not_actions, self.data_actions, self.not_data_actions]
                 .map(Option::unwrap_or_default);
-        let (control, data) = (actions.iter().chain(&not_actions), &data_actions);
-        let unknown = control
-            .map(|pattern| (pattern, operations::is_control_pattern(pattern)))
-            .chain(
-                data.iter()
-                    .chain(&not_data_actions)
-                    .map(|pattern| (pattern, operations::is_data_pattern(pattern))),
-            )
-            .find(|(_, known)| !known);
-        if let Some((pattern, _)) = unknown {
-            let pattern = shown(pattern);
-            return Err(Problem::bad(
-                "InvalidActionOrNotAction",
-                format!(
-                    "'{pattern}' does not match any of the actions supported by the providers."
-                ),
-            ));
-        }
-        Ok(RolePermissions { actions, not_actions, data_actions, not_data_actions })
+        let permissions = RolePermissions { actions, not_actions, data_actions, not_data_actions };
+        check_permissions(&permissions)?;
+        Ok(permissions)
     }
 }
 

@@ -9,15 +9,17 @@ use strongroom_authz::rbac::climb;
 use strongroom_model::{
     Condition, DenyAssignment, DenyAssignmentId, DenyPrincipal, PrincipalId, PrincipalType, Scope,
 };
-use strongroom_ops::roles::{NewDenial, principal_type};
+use strongroom_ops::roles::{NewDenial, RoleError, principal_type, tenant_of};
 use strongroom_store::Store;
 
 use super::definitions::SentPermissions;
 use super::filter::{self, Clause};
-use super::{check_exists, guid, id_at, put_stamps, scope, show_permissions};
+use super::{check_exists, guid, id_at, place, put_stamps, scope, show_permissions};
+use crate::locks::{self, Change};
 use crate::page::Window;
 use crate::{ArmRequest, Problem, Reply};
 
+const KIND: &str = "denyAssignments";
 const READ: &str = "Microsoft.Authorization/denyAssignments/read";
 const WRITE: &str = "Microsoft.Authorization/denyAssignments/write";
 const DELETE: &str = "Microsoft.Authorization/denyAssignments/delete";
@@ -41,7 +43,7 @@ fn show<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     request.permit(READ, &scope)?;
     let id = id(request)?;
     let found = request.directory.access().denial(id).filter(|found| found.scope == scope);
-    let found = found.ok_or_else(|| {
+    let found = found.filter(|found| is_own(request, found)).ok_or_else(|| {
         Problem::not_found(
             "DenyAssignmentNotFound",
             format!("The deny assignment '{id}' is not found."),
@@ -64,18 +66,21 @@ fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem> {
     });
     debug_assert!(none.is_none(), "every scope is visited");
     if asked.below {
-        let inside = |denial: &&Arc<DenyAssignment>| {
-            denial.scope != scope
-                && scope.contains(&denial.scope)
-                && super::check_tenant(request, &denial.scope).is_ok()
-        };
+        let inside =
+            |denial: &&Arc<DenyAssignment>| denial.scope != scope && scope.contains(&denial.scope);
         found.extend(access.denials().filter(inside));
     }
-    found.retain(|denial| asked.is_met(denial));
+    found.retain(|denial| is_own(request, denial) && asked.is_met(denial));
     found.sort_unstable_by_key(|denial| denial.id);
     let entries = found.into_iter().map(|denial| (denial.id.to_string(), denial));
     let rest = entries.filter(|(id, _)| window.after.as_ref().is_none_or(|after| id > after));
     window.reply(request, rest.map(|(id, denial)| (id, body(denial))))
+}
+
+/// Whether a deny assignment is the caller's tenant's.
+fn is_own<S: Store>(request: &ArmRequest<'_, S>, denial: &DenyAssignment) -> bool {
+    let about = denial.principals.iter().map(|principal| principal.id);
+    super::is_own(request, &denial.scope, about, &denial.stamps)
 }
 
 /// What a list is asked for.
@@ -145,6 +150,10 @@ async fn put<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem
     let id = id(request)?;
     let granted = request.permit(WRITE, &scope)?;
     check_exists(request, &scope)?;
+    if request.directory.access().denial(id).is_some_and(|known| !is_own(request, known)) {
+        return Err(RoleError::DenialElsewhere.into());
+    }
+    locks::check(&request.directory, &place(&scope, KIND, &id.0)?, Change::Write)?;
     let sent: Sent = request.body()?;
     let new = read(request, id, scope, sent.properties)?;
     let (made, is_new) = request.service.ops.deny(&granted, new, &mut request.call).await?;
@@ -157,9 +166,10 @@ async fn delete<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Prob
     let id = id(request)?;
     let granted = request.permit(DELETE, &scope)?;
     let found = request.directory.access().denial(id).filter(|found| found.scope == scope);
-    if found.is_none() {
+    if found.is_none_or(|found| !is_own(request, found)) {
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     }
+    locks::check(&request.directory, &place(&scope, KIND, &id.0)?, Change::Delete)?;
     match request.service.ops.undeny(&granted, id, &mut request.call).await? {
         Some(gone) => Reply::ok(&body(&gone)),
         None => Ok(Reply::empty(StatusCode::NO_CONTENT)),
@@ -181,17 +191,6 @@ fn read<S: Store>(
     if effect.is_some_and(|effect| !effect.eq_ignore_ascii_case("enforced")) {
         return Err(invalid("The deny assignment effect 'enforced' is the only one."));
     }
-    if sent.deny_assignment_name.trim().is_empty() {
-        return Err(invalid("A deny assignment has a name."));
-    }
-    let principals = principals(request, sent.principals)?;
-    let excluded = self::principals(request, sent.exclude_principals)?;
-    let everyone = principals.iter().any(|principal| principal.id == DenyPrincipal::EVERYONE);
-    if principals.is_empty() || everyone && excluded.is_empty() {
-        return Err(invalid(
-            "A deny assignment has principals; one for everyone excludes at least one of them.",
-        ));
-    }
     let version = sent.condition_version.as_deref();
     Ok(NewDenial {
         id,
@@ -200,8 +199,8 @@ fn read<S: Store>(
         permissions: only.read()?,
         scope,
         only_here: sent.do_not_apply_to_child_scopes,
-        principals,
-        excluded,
+        principals: principals(request, sent.principals)?,
+        excluded: principals(request, sent.exclude_principals)?,
         condition: super::assignments::read_condition(sent.condition, version)?,
     })
 }
@@ -214,6 +213,9 @@ fn principals<S: Store>(
     sent.into_iter()
         .map(|principal| {
             let id = filter::principal(&principal.id)?;
+            if tenant_of(&request.directory, id).is_some_and(|of| of != tenant) {
+                return Err(super::no_principal(id, tenant));
+            }
             let said = principal.kind.as_deref().and_then(PrincipalType::parse);
             Ok(DenyPrincipal { id, kind: principal_type(&request.directory, tenant, id).or(said) })
         })
@@ -252,7 +254,7 @@ fn body(denial: &DenyAssignment) -> Value {
     put_stamps(&mut properties, &denial.stamps);
     json!({
         "properties": properties,
-        "id": id_at(denial.scope.as_str(), "denyAssignments", &denial.id.0),
+        "id": id_at(denial.scope.as_str(), KIND, &denial.id.0),
         "type": "Microsoft.Authorization/denyAssignments",
         "name": denial.id.to_string(),
     })

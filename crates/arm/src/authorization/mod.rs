@@ -9,8 +9,8 @@ mod filter;
 pub(crate) mod operations;
 mod permissions;
 
-use strongroom_model::{RolePermissions, Scope, Stamps, SubscriptionId};
-use strongroom_ops::roles::RoleError;
+use strongroom_model::{PrincipalId, RolePermissions, Scope, Stamps, SubscriptionId, TenantId};
+use strongroom_ops::roles::{RoleError, tenant_of};
 use strongroom_store::Store;
 
 use serde_json::{Map, Value, json};
@@ -67,6 +67,24 @@ fn check_tenant<S: Store>(request: &ArmRequest<'_, S>, scope: &Scope) -> Result<
     ))
 }
 
+/// Whether what is assigned at a scope is the caller's tenant's. All tenants meet at `/`: there it
+/// is the tenant's of a principal that it is about, or else of whoever made it; what was made on
+/// the host for strangers is the default tenant's.
+fn is_own<S: Store>(
+    request: &ArmRequest<'_, S>,
+    scope: &Scope,
+    about: impl IntoIterator<Item = PrincipalId>,
+    stamps: &Stamps,
+) -> bool {
+    if *scope != Scope::root() {
+        return check_tenant(request, scope).is_ok();
+    }
+    let directory = &request.directory;
+    let known = about.into_iter().chain(stamps.created_by).find_map(|id| tenant_of(directory, id));
+    let default = || directory.installation().map(|installation| installation.default_tenant);
+    known.or_else(default) == Some(request.caller.tenant)
+}
+
 /// A resource group is there, and a resource is a vault that is there, or an object of one;
 /// whether the object is there does not matter.
 fn check_exists<S: Store>(request: &ArmRequest<'_, S>, scope: &Scope) -> Result<(), Problem> {
@@ -101,10 +119,34 @@ fn no_resource(scope: &Scope) -> Problem {
     Problem::no_resource(scope.as_str(), "")
 }
 
+/// 400: the tenant's directory does not have a principal.
+fn no_principal(id: PrincipalId, tenant: TenantId) -> Problem {
+    let principal = id.0.simple();
+    Problem::bad(
+        "PrincipalNotFound",
+        format!(
+            "Principal {principal} does not exist in the directory {tenant}. Check that you have \
+             the correct principal ID. If you are creating this principal and then immediately \
+             assigning a role, this error might be related to a replication delay. In this case, \
+             set the role assignment principalType property to a value, such as ServicePrincipal, \
+             User, or Group.  See https://aka.ms/docs-principaltype"
+        ),
+    )
+}
+
 /// An id of something that is assigned or defined at a scope.
 fn id_at(scope: &str, kind: &str, guid: &Uuid) -> String {
     let scope = if scope == "/" { "" } else { scope };
     format!("{scope}/providers/Microsoft.Authorization/{kind}/{guid}")
+}
+
+/// What is assigned at a scope as a resource, which locks at and above the scope protect.
+fn place(scope: &Scope, kind: &str, guid: &Uuid) -> Result<Scope, Problem> {
+    if scope.subscription_id().is_none() {
+        return Ok(scope.clone());
+    }
+    Scope::parse(&id_at(scope.as_str(), kind, guid))
+        .map_err(|error| Problem::bad("InvalidScope", error.to_string()))
 }
 
 /// The id of a role, as seen from a subscription or from the tenant.
@@ -129,6 +171,35 @@ fn guid<S: Store>(
     })
 }
 
+/// How many clauses a `$filter` has, for `fuzz/`.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn clauses(text: &str) -> Result<usize, Problem> {
+    filter::parse(Some(text)).map(|clauses| clauses.len())
+}
+
+/// Refuses patterns for Key Vault, or for what else there is, that name nothing: they would grant
+/// or deny nothing.
+///
+/// # Errors
+/// `InvalidActionOrNotAction`.
+pub fn check_permissions(permissions: &RolePermissions) -> Result<(), Problem> {
+    let RolePermissions { actions, not_actions, data_actions, not_data_actions } = permissions;
+    let control = actions.iter().chain(not_actions);
+    let control = control.map(|pattern| (pattern, operations::is_control_pattern(pattern)));
+    let data = data_actions.iter().chain(not_data_actions);
+    let data = data.map(|pattern| (pattern, operations::is_data_pattern(pattern)));
+    match control.chain(data).find(|(_, is_known)| !is_known) {
+        None => Ok(()),
+        Some((pattern, _)) => Err(Problem::bad(
+            "InvalidActionOrNotAction",
+            format!(
+                "'{}' does not match any of the actions supported by the providers.",
+                shown(pattern)
+            ),
+        )),
+    }
+}
+
 fn show_permissions(permissions: &RolePermissions) -> Map<String, Value> {
     [
         ("actions", &permissions.actions),
@@ -142,7 +213,7 @@ fn show_permissions(permissions: &RolePermissions) -> Map<String, Value> {
 }
 
 fn put_stamps(properties: &mut Map<String, Value>, stamps: &Stamps) {
-    let by = |id: Option<strongroom_model::PrincipalId>| id.map(|id| id.to_string());
+    let by = |id: Option<PrincipalId>| id.map(|id| id.to_string());
     properties.insert("createdOn".into(), json!(stamps.created.rfc3339()));
     properties.insert("updatedOn".into(), json!(stamps.updated.rfc3339()));
     properties.insert("createdBy".into(), json!(by(stamps.created_by)));
@@ -189,6 +260,12 @@ impl From<RoleError> for Problem {
                 "RoleDefinitionLimitExceeded",
                 "Role definition limit exceeded. No more role definitions can be created.",
             ),
+            RoleError::TooManyAssignments(_) => {
+                Self::bad("RoleAssignmentLimitExceeded", "No more role assignments can be created.")
+            }
+            RoleError::Limit(text) => Self::bad("BadRequestFormat", text),
+            RoleError::NoScope(_) => Self::bad("InvalidScope", error.to_string()),
+            RoleError::DenialIncomplete(text) => Self::bad("InvalidDenyAssignmentRequest", text),
             RoleError::DenialElsewhere => Self::bad(
                 "DenyAssignmentUpdateNotPermitted",
                 "The scope of a deny assignment is not allowed to be updated.",

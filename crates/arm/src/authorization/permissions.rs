@@ -25,7 +25,7 @@ pub(super) fn answer<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply,
         None
     });
     debug_assert!(none.is_none(), "every scope is visited");
-    let roles = held.iter().filter_map(|held| Some((access.role(held.role)?, held)));
+    let roles = held.iter().filter_map(|held| Some((access.role_of(held)?, held)));
     let permissions = roles.map(|(role, held)| {
         let mut shown = show_permissions(&role.permissions);
         if let Some(condition) = held.condition.as_ref().or(role.condition.as_ref()) {

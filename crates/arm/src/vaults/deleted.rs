@@ -5,8 +5,9 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
+use strongroom_authz::permitted;
 use strongroom_directory::Deleted;
-use strongroom_model::{Scope, VaultName};
+use strongroom_model::{Scope, VaultId, VaultName, VaultResource};
 use strongroom_ops::OpError;
 use strongroom_ops::vaults::{VaultRefusal, same_region};
 use strongroom_store::Store;
@@ -29,13 +30,9 @@ pub(super) fn list<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, P
     request.permit(LIST, &Scope::subscription(subscription))?;
     let window = Window::of(request)?;
     let directory = Arc::clone(&request.directory);
-    let after = window.after.clone().unwrap_or_default();
     let found = directory
-        .deleted_vaults()
-        .filter(|found| found.vault.resource.subscription == subscription)
-        .map(|found| (found.vault.resource.name.folded(), found))
-        .filter(|(name, _)| *name > after)
-        .map(|(name, found)| (name, shown::deleted(&found.vault)));
+        .deleted_vaults_in(subscription, window.after.as_deref())
+        .map(|found| (found.vault.resource.name.folded(), shown::deleted(&found.vault)));
     window.reply(request, found)
 }
 
@@ -74,7 +71,12 @@ pub(super) async fn purge<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<R
     let name = VaultName::parse(&text).map_err(|_| not_found(&text))?;
     // What is deleted is the vault, wherever the request goes.
     let found = find(request)?;
-    locks::check(&request.directory, &found.vault.resource.scope(), Change::Delete)?;
+    let vault = found.vault.resource.scope();
+    let there = permitted(&request.caller, PURGE, &vault, request.directory.as_ref());
+    if there.as_ref().is_err_and(|denied| denied.denied_by.is_some()) {
+        request.decided(PURGE, &vault, there)?;
+    }
+    locks::check(&request.directory, &vault, Change::Delete)?;
     let location = request.target.segment(1).to_owned();
     let ops = &request.service.ops;
     let by = super::editor::editor(request, &scope);
@@ -82,7 +84,7 @@ pub(super) async fn purge<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<R
         ops.purge_deleted_vault(subscription, &name, Some(&location), &by, &mut request.call).await;
     purged.map_err(|error: OpError| refused(request, &scope, error))?;
     let location = &found.vault.resource.location;
-    let token = URL_SAFE_NO_PAD.encode(name.folded());
+    let token = token(&found.vault.resource);
     let path = format!(
         "{scope}/providers/Microsoft.KeyVault/locations/{location}/operationResults/{token}"
     );
@@ -98,19 +100,27 @@ pub(super) fn purged<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply,
     let action = if request.may(PURGE, &scope) { PURGE } else { READ_RESULT };
     request.permit(action, &scope)?;
     request.name(READ_RESULT);
-    let name = URL_SAFE_NO_PAD
-        .decode(request.target.segment(3))
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .filter(|name| VaultName::parse(name).is_ok())
+    let (name, id) = read_token(request.target.segment(3))
         .ok_or_else(|| Problem::no_path(&request.target.path()))?;
-    let still_there = request
-        .directory
-        .deleted_vault(&name)
-        .is_some_and(|found| found.vault.resource.subscription == subscription);
+    // Another vault of the name may have been made and deleted meanwhile.
+    let still_there = request.directory.deleted_vault(&name.folded()).is_some_and(|found| {
+        let vault = &found.vault.resource;
+        vault.subscription == subscription && vault.id == id
+    });
     if still_there {
         let path = request.target.path();
         return Ok(Reply::accepted(&request.url(&path)));
     }
     Ok(Reply::empty(StatusCode::OK))
+}
+
+/// What names the purge of a vault in its URL.
+fn token(vault: &VaultResource) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}:{}", vault.name.folded(), vault.id))
+}
+
+fn read_token(token: &str) -> Option<(VaultName, VaultId)> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (name, id) = text.split_once(':')?;
+    Some((VaultName::parse(name).ok()?, id.parse().ok()?))
 }

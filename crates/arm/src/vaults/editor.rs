@@ -1,8 +1,11 @@
 //! Who changes a vault, and what of it they may change beside what `vaults/write` covers.
 
+use std::sync::Arc;
+
 use strongroom_authz::actions::WRITE_ASSIGNMENT;
 use strongroom_authz::permitted;
-use strongroom_model::{Author, IdentityType, Scope};
+use strongroom_authz::rbac::climb;
+use strongroom_model::{Author, IdentityType, RoleAssignment, RoleDefinition, Scope};
 use strongroom_ops::vaults::{
     ACCESS_POLICIES_WRITE, VAULT_DELETE, VAULT_PURGE, VAULT_WRITE, VaultEditor,
 };
@@ -37,14 +40,16 @@ fn author<S: Store>(request: &ArmRequest<'_, S>) -> Author {
 /// Whether the caller may give whatever role to whomever at a scope: a right with a condition on
 /// it is not enough to change what roles mean for a vault.
 fn may_assign_anything<S: Store>(request: &ArmRequest<'_, S>, scope: &Scope) -> bool {
-    let assignments = (*request.directory).as_ref();
+    let (assignments, caller) = (request.directory.access(), &request.caller);
+    let unconditional = |held: &&Arc<RoleAssignment>| {
+        let allows = |role: &Arc<RoleDefinition>| {
+            role.condition.is_none() && role.allows_action(WRITE_ASSIGNMENT)
+        };
+        held.condition.is_none() && assignments.role_of(held).is_some_and(allows)
+    };
     request.may(WRITE_ASSIGNMENT, scope)
-        && request.caller.principals().flat_map(|principal| assignments.of(principal)).any(|held| {
-            let role = assignments.role(held.role);
-            held.condition.is_none()
-                && held.scope.contains(scope)
-                && role.is_some_and(|role| {
-                    role.condition.is_none() && role.allows_action(WRITE_ASSIGNMENT)
-                })
+        && climb(assignments, scope.folded(), caller.tenant, |here, _| {
+            caller.principals().flat_map(|principal| here.of(principal)).find(unconditional)
         })
+        .is_some()
 }

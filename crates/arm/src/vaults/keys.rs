@@ -9,15 +9,22 @@ use strongroom_authz::admit;
 use strongroom_model::keys::MAX_TAG_CHARS;
 use strongroom_model::{
     Curve, KeyListing, KeyOperation, KeySpec, KeyType, Kind, ModelError, ObjectName, Operation,
-    PublicKey, ReleasePolicy, SoftDelete, Tags, VaultResource, Version, VersionRecord,
+    PublicKey, ReleasePolicy, RotationPolicy, SoftDelete, Tags, VaultResource, Version,
+    VersionRecord,
 };
-use strongroom_ops::{CreateKey, GetKey, GetKeyVersions, GetKeys, KeyView, NewKey, PageRequest};
+use strongroom_ops::{
+    CreateFirstKey, CreateKey, GetKey, GetKeyRotationPolicy, GetKeyVersions, GetKeys, KeyView,
+    NewKey, PageRequest,
+};
 use strongroom_store::Store;
+use strongroom_wire::keys::KeyReleasePolicy;
 use strongroom_wire::{ObjectAttributes, arm_vaults as wire, base64url};
 
 use super::refusal::refused;
 use super::secrets::{next_link, page_request};
-use super::{Place, authorized, object_name, object_names, only, parameters, parse, shown};
+use super::{
+    Place, authorized, object_name, object_names, only, parameters, parse, rotation, shown,
+};
 use crate::locks::{self, Change};
 use crate::{ArmRequest, Problem, Reply};
 
@@ -42,7 +49,7 @@ pub(super) async fn version<S: Store>(request: &mut ArmRequest<'_, S>) -> Result
 }
 
 #[allow(clippy::needless_pass_by_value)] // It stands where errors are mapped.
-fn bad(error: ModelError) -> Problem {
+pub(super) fn bad(error: ModelError) -> Problem {
     Problem::bad("BadRequest", error.to_string())
 }
 
@@ -59,18 +66,13 @@ async fn put<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Problem
     let proof = authorized(request, &granted, Operation::CreateKey, &vault, Some(name))?;
     let admitted = admit(proof, wanted).map_err(|error| Problem::internal(&error))?;
     let made = request.service.ops.create_first_key(admitted, &mut request.call).await;
-    let view = made.map_err(|error| refused(request, &scope, error))?;
-    Reply::ok(&whole(request, &vault, &view, false))
+    let (view, policy) = made.map_err(|error| refused(request, &scope, error))?;
+    Reply::ok(&whole(request, &vault, &view, policy.as_ref(), false))
 }
 
-fn wanted(name: ObjectName, sent: wire::KeyParameters) -> Result<CreateKey, Problem> {
+fn wanted(name: ObjectName, sent: wire::KeyParameters) -> Result<CreateFirstKey, Problem> {
     let properties = sent.properties.ok_or_else(|| parameters::missing("properties"))?;
-    if properties.rotation_policy.is_some() {
-        return Err(Problem::bad(
-            "BadRequest",
-            "A key's rotation policy is set on the data plane: PUT /keys/{name}/rotationpolicy.",
-        ));
-    }
+    let rotation = properties.rotation_policy.as_ref().map(rotation::rules).transpose()?;
     let kty = properties.kty.ok_or_else(|| parameters::missing("kty"))?;
     let key_type = KeyType::parse(&kty).map_err(bad)?;
     let curve = properties.curve_name.as_deref().map(Curve::parse).transpose().map_err(bad)?;
@@ -86,7 +88,7 @@ fn wanted(name: ObjectName, sent: wire::KeyParameters) -> Result<CreateKey, Prob
         release_policy: properties.release_policy.as_ref().map(release_policy).transpose()?,
         tags: sent.tags.map(|tags| Tags::parse(tags, MAX_TAG_CHARS)).transpose().map_err(bad)?,
     };
-    Ok(CreateKey { name, key_type, spec, new })
+    Ok(CreateFirstKey { key: CreateKey { name, key_type, spec, new }, rotation })
 }
 
 fn release_policy(
@@ -110,11 +112,20 @@ async fn show<S: Store>(
     let granted = request.permit(action, &scope)?;
     let vault = place.vault(request)?;
     let proof = authorized(request, &granted, Operation::GetKey, &vault, Some(name.clone()))?;
-    let admitted =
-        admit(proof, GetKey { name, version }).map_err(|error| Problem::internal(&error))?;
+    let admitted = admit(proof, GetKey { name: name.clone(), version })
+        .map_err(|error| Problem::internal(&error))?;
     let found = request.service.ops.get_key(admitted).await;
     let view = found.map_err(|error| refused(request, &scope, error))?;
-    Reply::ok(&whole(request, &vault, &view, version.is_some()))
+    if version.is_some() {
+        return Reply::ok(&whole(request, &vault, &view, None, true));
+    }
+    let operation = Operation::GetKeyRotationPolicy;
+    let proof = authorized(request, &granted, operation, &vault, Some(name.clone()))?;
+    let admitted =
+        admit(proof, GetKeyRotationPolicy { name }).map_err(|error| Problem::internal(&error))?;
+    let found = request.service.ops.get_key_rotation_policy(admitted).await;
+    let policy = found.map_err(|error| refused(request, &scope, error))?.policy();
+    Reply::ok(&whole(request, &vault, &view, policy.as_ref(), false))
 }
 
 /// `GET …/vaults/{vault}/keys`
@@ -167,6 +178,7 @@ fn whole<S: Store>(
     request: &ArmRequest<'_, S>,
     vault: &Arc<VaultResource>,
     view: &KeyView,
+    policy: Option<&RotationPolicy>,
     of_version: bool,
 ) -> Value {
     let listing = &view.record.listing;
@@ -180,6 +192,8 @@ fn whole<S: Store>(
         key_ops: Some(listing.key_ops.iter().map(|operation| operation.name()).collect()),
         key_size,
         curve_name,
+        rotation_policy: policy.map(rotation::shown),
+        release_policy: listing.release_policy.as_ref().map(KeyReleasePolicy::from),
         ..properties(request, vault, &view.name, &view.record, Some(view.record.version))
     };
     resource(request, vault, &view.name, &view.record, of_version, properties)
@@ -216,6 +230,8 @@ fn properties<S: Store>(
         curve_name: None,
         key_uri_with_version: version.map(|version| format!("{url}/{version}")),
         key_uri: url,
+        rotation_policy: None,
+        release_policy: None,
     }
 }
 

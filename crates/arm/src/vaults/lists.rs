@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 use strongroom_directory::Vault;
-use strongroom_model::{ResourceGroupName, Scope, SubscriptionId};
+use strongroom_model::{DenyAssignment, ResourceGroupName, Scope, SubscriptionId};
 use strongroom_store::Store;
 
 use super::{group_scope, only, shown};
@@ -39,8 +39,10 @@ fn page<S: Store>(
     subscription: SubscriptionId,
     group: Option<&ResourceGroupName>,
 ) -> Result<Reply, Problem> {
-    let sees_all = request.may(READ, scope);
-    if sees_all || !subscriptions::is_visible(request, scope) {
+    let may_read = request.may(READ, scope);
+    let denies = |denial: &Arc<DenyAssignment>| scope.contains(&denial.scope);
+    let sees_all = may_read && !request.directory.access().denials().any(denies);
+    if may_read || !subscriptions::is_visible(request, scope) {
         request.permit(READ, scope)?;
     } else {
         request.name(READ);
@@ -48,12 +50,12 @@ fn page<S: Store>(
     let window = Window::of(request)?;
     let directory = Arc::clone(&request.directory);
     let after = window.after.as_deref().and_then(|key| key.split_once('/'));
-    let vaults = directory
-        .vaults_in(subscription, group, after)
-        .filter(|vault| sees_all || request.may(READ, &vault.scope));
     let endpoints = &request.service.endpoints;
-    let shown = vaults.map(|vault| (key(vault), shown::vault(&vault.resource, endpoints)));
-    window.reply(request, shown)
+    let vaults = directory.vaults_in(subscription, group, after).map(|vault| {
+        let is_seen = sees_all || request.may(READ, &vault.scope);
+        (vault, is_seen.then(|| shown::vault(&vault.resource, endpoints)))
+    });
+    window.choose(request, vaults, |vault| key(vault))
 }
 
 /// Where a vault stands in the list.

@@ -6,6 +6,9 @@ mod catalogue;
 mod changes;
 mod deleted;
 mod editor;
+pub mod explain;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod hsms;
 mod keys;
 mod lists;
@@ -13,6 +16,7 @@ mod networks;
 mod parameters;
 mod policies;
 mod refusal;
+mod rotation;
 mod secrets;
 mod shown;
 
@@ -27,6 +31,7 @@ use strongroom_model::{
 };
 use strongroom_ops::vaults::VaultAddress;
 use strongroom_store::Store;
+use strongroom_wire::any_case;
 
 use crate::{ArmRequest, Problem, Reply};
 use refusal::refused;
@@ -69,6 +74,7 @@ async fn in_group<S: Store>(request: &mut ArmRequest<'_, S>) -> Result<Reply, Pr
         ["vaults", _, "secrets"] => secrets::list(request).await,
         ["vaults", _, "secrets", _] => Box::pin(secrets::answer(request)).await,
         ["vaults", _, "privateendpointconnections", ..] => networks::connections(request),
+        ["vaults", _, "explainaccess"] => explain::answer(request),
         ["vaults", _, "privatelinkresources"] => networks::link_resources(request),
         ["managedhsms", ..] => hsms::in_group(request),
         _ => Err(unknown(request)),
@@ -100,14 +106,19 @@ fn only<S: Store>(request: &ArmRequest<'_, S>, method: &Method) -> Result<(), Pr
     if request.method == *method { Ok(()) } else { Err(Problem::method(&request.method)) }
 }
 
-/// The body. The parser's own text may quote a misplaced secret: it is not answered.
+/// The body.
 fn parse<T: DeserializeOwned, S: Store>(request: &ArmRequest<'_, S>) -> Result<T, Problem> {
-    let body = request.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&request.body);
+    parse_body(&request.body.bytes)
+}
+
+/// The parser's own text may quote a misplaced secret: it is not answered.
+fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     // serde takes a list for a struct, member by member.
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::content("Expected an object, found an array"));
     }
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
+    any_case::from_json(body).map_err(|error| match error.classify() {
         Category::Data => Problem::bad("BadRequest", "Bad JSON content found in the request."),
         Category::Io | Category::Syntax | Category::Eof => Problem::content(format_args!(
             "Unexpected character or end, line {}, position {}",

@@ -12,6 +12,9 @@ use crate::{ArmRequest, Problem};
 const NAME_HELP: &str = " Follow this link for more information: \
                          https://go.microsoft.com/fwlink/?linkid=2147742";
 
+/// How long the limits of a vault last, in seconds.
+const WINDOW_SECONDS: u32 = 10;
+
 /// The answer to a refusal about what is at a scope.
 pub(super) fn refused<S: Store>(
     request: &ArmRequest<'_, S>,
@@ -54,13 +57,16 @@ pub(super) fn refused<S: Store>(
             &format!("Microsoft.KeyVault/vaults/{}", request.target.segment(1)),
             request.target.group_text().unwrap_or_default(),
         ),
-        OpError::Busy { .. } | OpError::Throttled { .. } => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "TooManyRequests",
-            "The request was not processed because too many requests were received.",
-        ),
+        OpError::Busy { retry_after } => too_many(retry_after),
+        OpError::Throttled { retry_after, .. } => too_many(retry_after.unwrap_or(WINDOW_SECONDS)),
         other => Problem::from(other),
     }
+}
+
+/// Unlike the data plane's, answers of the control plane always say when to ask again.
+fn too_many(retry_after: u32) -> Problem {
+    let text = "The request was not processed because too many requests were received.";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", text).retry_after(retry_after)
 }
 
 /// The answer to a refusal that is about the vault itself.

@@ -16,22 +16,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use strongroom_authn::{Challenge, bearer_token};
-use strongroom_authz::{Access, authorise, network};
+use strongroom_authz::{Access, Authorized, authorise, network};
 use strongroom_directory::{Directory, Vault};
 use strongroom_model::{Caller, Operation, TenantId};
 use strongroom_ops::Call;
 use strongroom_store::Store;
 
+use crate::body::{self, Body};
 use crate::headers::{self, CLIENT_REQUEST_ID, Connection};
 use crate::query::Query;
 use crate::service::{Service, authority};
 use answer::Answer;
 use api_version::ApiVersion;
 use problem::with_vault;
+use route::Route;
 
 pub(crate) use acme::AcmeServer;
 pub(crate) use draft::Draft;
@@ -70,10 +73,7 @@ pub(crate) async fn respond<S: Store>(
     let method = request.method().clone();
     let directory = service.ops.directory().current();
     let vault = directory.vault(vault_name).cloned();
-    let tenant = vault
-        .as_ref()
-        .map(|vault| vault.resource.tenant)
-        .or_else(|| directory.installation().map(|installation| installation.default_tenant));
+    let tenant = tenant(&directory, vault.as_ref());
     let mut call = draft.into_call(vault.as_deref());
     let request_id = call.id();
 
@@ -140,6 +140,13 @@ pub(crate) async fn refuse<S: Store, B>(
     response
 }
 
+/// Whose tokens are asked for: the vault's tenant, or the default one.
+fn tenant(directory: &Directory, vault: Option<&Arc<Vault>>) -> Option<TenantId> {
+    vault
+        .map(|vault| vault.resource.tenant)
+        .or_else(|| directory.installation().map(|installation| installation.default_tenant))
+}
+
 /// Where a request goes.
 struct Asked<'a, S: Store> {
     service: &'a Service<S>,
@@ -154,19 +161,53 @@ struct Asked<'a, S: Store> {
     address: IpAddr,
 }
 
-/// Authenticate, find the vault, pass its firewall, route, authorise; the operation does the rest.
+/// What a request asks for, once it is decided that it may.
+struct Decided<'a> {
+    query: Query<'a>,
+    route: Route,
+    api_version: ApiVersion,
+    authorized: Authorized,
+}
+
+/// Decide, read the body, and decide once more if the directory is another by then: a client may
+/// take half a minute to send one. The operation does the rest.
 async fn attempt<S: Store>(
     asked: &Asked<'_, S>,
     request: Request<Incoming>,
     call: &mut Call,
     operation: &mut Option<Operation>,
 ) -> Result<Answer, Problem> {
-    let Asked { service, directory, base, .. } = *asked;
+    let Asked { service, base, .. } = *asked;
+    let (head, body) = request.into_parts();
+    let mut decided = decide(asked, &head, call, operation).await?;
+    let mut sent = Body::default();
+    if takes_body(&method(&head.method, &head.headers)) && !body.is_end_stream() {
+        sent = body::read(body, operate::body_limit(decided.route.operation)).await?;
+        let directory = service.ops.directory().current();
+        if directory.revision() != asked.directory.revision() {
+            let vault = directory.vault(asked.vault_name);
+            let tenant = tenant(&directory, vault);
+            let asked = Asked { directory: &directory, vault, tenant, ..*asked };
+            decided = Box::pin(decide(&asked, &head, call, operation)).await?;
+        }
+    }
+    let Decided { query, route, api_version, authorized } = decided;
+    let exchange = Exchange { service, api_version, query, base };
+    operate::operate(&exchange, authorized, route, sent, call).await
+}
+
+/// Authenticate, find the vault, pass its firewall, route, authorise.
+async fn decide<'a, S: Store>(
+    asked: &Asked<'_, S>,
+    head: &'a Parts,
+    call: &mut Call,
+    operation: &mut Option<Operation>,
+) -> Result<Decided<'a>, Problem> {
+    let Asked { service, directory, .. } = *asked;
     if !service.ops.directory().is_following() {
         return Err(Problem::Op(strongroom_ops::OpError::Unavailable("directory".into())));
     }
     let not_found = || Problem::VaultNotFound(asked.vault_name.chars().take(63).collect());
-    let (head, body) = request.into_parts();
     let authorization = head.headers.get(header::AUTHORIZATION);
     let token = bearer_token(authorization.and_then(|value| value.to_str().ok()))?;
     let tenant = asked.tenant.ok_or_else(not_found)?;
@@ -199,8 +240,7 @@ async fn attempt<S: Store>(
         directory,
     );
     let authorized = draft::authorised(call, authorized)?;
-    let exchange = Exchange { service, api_version, query, base };
-    operate::operate(&exchange, authorized, route, body, call).await
+    Ok(Decided { query, route, api_version, authorized })
 }
 
 /// Decided anew for every request: the firewall may have changed since the last one.
@@ -225,6 +265,11 @@ fn method(method: &Method, headers: &HeaderMap) -> Method {
         .find_map(|name| headers.get(*name))
         .and_then(|value| Method::from_bytes(value.as_bytes()).ok())
         .unwrap_or(Method::POST)
+}
+
+/// Whether an operation of a method may have a body; any other's is left unread.
+fn takes_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
 fn refusal<S: Store>(

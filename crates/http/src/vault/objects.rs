@@ -1,6 +1,5 @@
 //! What the operations on every kind of object share: bodies, identifiers, attributes, pages.
 
-use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strongroom_model::{Attributes, Kind, ObjectName, SoftDelete, Tags, Timestamp, Version};
@@ -11,19 +10,15 @@ use strongroom_wire::{Deletion, ObjectAttributes};
 use super::Exchange;
 use super::answer::Answer;
 use super::problem::Problem;
-use crate::body;
-
-/// The largest body of an operation, in bytes.
-pub(super) const BODY_LIMIT: usize = 1024 * 1024;
-
-/// The largest body of a restore, in bytes.
-pub(super) const RESTORE_LIMIT: usize = strongroom_ops::MAX_RESTORE_BYTES;
+use crate::body::Body;
 
 /// The body as the operation's type. The parser's own text may quote a misplaced secret, so it is
 /// neither answered nor logged.
-pub(super) async fn parse<T: DeserializeOwned>(body: Incoming, limit: usize) -> Result<T, Problem> {
-    let bytes = body::read(body, limit).await?;
-    serde_json::from_slice(&bytes).map_err(|_| Problem::bad("Property  has invalid value\r\n"))
+pub(super) fn parse<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+    let read = serde_json::from_slice(&body);
+    // What was sent is zeroized before the operation begins.
+    drop(body);
+    read.map_err(|_| Problem::bad("Property  has invalid value\r\n"))
 }
 
 /// Tags, none of them longer than the kind of object allows.

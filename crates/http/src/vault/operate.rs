@@ -2,26 +2,37 @@
 
 use std::pin::Pin;
 
-use hyper::body::Incoming;
 use strongroom_authz::Authorized;
 use strongroom_model::Operation as Op;
-use strongroom_ops::Call;
+use strongroom_ops::{Call, MAX_RESTORE_BYTES};
 use strongroom_store::Store;
 
 use super::answer::Answer;
 use super::problem::Problem;
 use super::route::Route;
 use super::{Exchange, certificates, keys, secrets};
+use crate::body::Body;
+
+/// The largest body of an operation, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
 
 pub(super) type BoxedAnswer<'a> =
     Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
+
+/// The most bytes that an operation's body may have.
+pub(super) fn body_limit(operation: Op) -> usize {
+    match operation {
+        Op::RestoreSecret | Op::RestoreKey | Op::RestoreCertificate => MAX_RESTORE_BYTES,
+        _ => BODY_LIMIT,
+    }
+}
 
 /// Runs the operation that was authorised.
 pub(super) async fn operate<S: Store>(
     exchange: &Exchange<'_, S>,
     proof: Authorized,
     route: Route,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
     let Route { operation, ref name, version, .. } = route;

@@ -189,6 +189,9 @@ fn op_answer(error: &OpError) -> ErrorAnswer {
             let noun = noun(*kind);
             conflict(format!("{noun} {name} already exists and cannot be restored over."))
         }
+        OpError::TooLarge => {
+            answer(S::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", error.to_string())
+        }
         OpError::PurgeProtected => forbidden(PURGE_PROTECTED),
         OpError::NotUsable { kind, verb, why } => {
             forbidden(not_usable_text(*kind, verb, *why)).inner(not_usable_code(*kind, *why))
@@ -263,29 +266,29 @@ fn throttled(reason: &str) -> ErrorAnswer {
 }
 
 fn denied_answer(denied: &Denied) -> ErrorAnswer {
-    match denied.reason {
-        Reason::NoPolicy => forbidden(no_policy_text(denied)).inner("AccessDenied"),
-        Reason::NoPermission => forbidden(no_permission_text(denied)).inner("ForbiddenByPolicy"),
-        Reason::NotOnBehalf => forbidden(on_behalf_text(denied)).inner("ForbiddenByPolicy"),
-        _ => forbidden(rbac_text(denied)).inner("ForbiddenByRbac"),
-    }
+    let text = match denied.reason {
+        Reason::NoPolicy => no_policy_text(denied),
+        Reason::NoPermission => no_permission_text(denied),
+        Reason::NotOnBehalf => on_behalf_text(denied),
+        _ => rbac_text(denied),
+    };
+    forbidden(text).inner(denied.reason.code())
 }
 
 fn network_answer(refusal: &NetworkRefusal, caller: &Caller) -> ErrorAnswer {
-    match refusal {
-        // Completed with the vault by [`with_vault`].
-        NetworkRefusal::Firewall(address) => forbidden(format!(
+    // Completed with the vault by [`with_vault`].
+    let text = match refusal {
+        NetworkRefusal::Firewall(address) => format!(
             "{NOT_AUTHORIZED_ADDRESS}\r\nClient address: {address}\r\nCaller: {}",
             shown(caller)
-        ))
-        .inner("ForbiddenByFirewall"),
-        NetworkRefusal::Disabled => forbidden(format!(
+        ),
+        NetworkRefusal::Disabled => format!(
             "Public network access is disabled and request is not from a trusted service nor via \
              an approved private link.\r\nCaller: {}",
             shown(caller)
-        ))
-        .inner("ForbiddenByConnection"),
-    }
+        ),
+    };
+    forbidden(text).inner(refusal.code())
 }
 
 /// The real service's text.

@@ -368,8 +368,10 @@ mod tests {
             (Method::DELETE, "/deletedkeys/a", PurgeDeletedKey),
             (Method::POST, "/deletedkeys/a/recover", RecoverDeletedKey),
         ] {
-            let route = parse(&method, path).ok().map(|route| route.operation);
-            assert_eq!(route, Some(operation), "{method} {path}");
+            let route = parse(&method, path).ok().map(|route| (route.operation, route.name));
+            assert_eq!(route.as_ref().map(|(found, _)| *found), Some(operation), "{method} {path}");
+            let has_name = route.is_some_and(|(_, name)| name.is_some());
+            assert_eq!(has_name, operation.names_object(), "{method} {path}");
         }
     }
 
@@ -415,8 +417,10 @@ mod tests {
             (Method::PUT, "/certificates/contacts/", SetCertificateContacts),
             (Method::DELETE, "/certificates/contacts", DeleteCertificateContacts),
         ] {
-            let route = parse(&method, path).ok().map(|route| route.operation);
-            assert_eq!(route, Some(operation), "{method} {path}");
+            let route = parse(&method, path).ok().map(|route| (route.operation, route.name));
+            assert_eq!(route.as_ref().map(|(found, _)| *found), Some(operation), "{method} {path}");
+            let has_name = route.is_some_and(|(_, name)| name.is_some());
+            assert_eq!(has_name, operation.names_object(), "{method} {path}");
         }
     }
 

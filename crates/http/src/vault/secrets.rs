@@ -1,6 +1,5 @@
 //! The secret operations: parse, admit, operate, encode.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::certificates::SecretFormat;
@@ -19,17 +18,18 @@ use strongroom_wire::{AttributesParameters, SecretValue};
 
 use super::Exchange;
 use super::answer::Answer;
-use super::objects::{BODY_LIMIT, RESTORE_LIMIT, parse, tags};
+use super::objects::{parse, tags};
 use super::problem::Problem;
+use crate::body::Body;
 
 pub(super) async fn set<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::SecretSetParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::SecretSetParameters = parse(body)?;
     let request = SetSecret {
         name,
         value: SecretBytes::from(sent.value.into_string()),
@@ -61,10 +61,10 @@ pub(super) async fn update<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::SecretUpdateParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::SecretUpdateParameters = parse(body)?;
     let request = UpdateSecret {
         name,
         version,
@@ -144,10 +144,10 @@ pub(super) async fn backup<S: Store>(
 pub(super) async fn restore<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::SecretRestoreParameters = parse(body, RESTORE_LIMIT).await?;
+    let sent: wire::SecretRestoreParameters = parse(body)?;
     let request = admit(authorized, RestoreSecret { blob: sent.value })?;
     let view = exchange.ops().restore_secret(request, call).await?;
     bundle(exchange, view)

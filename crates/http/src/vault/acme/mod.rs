@@ -19,6 +19,7 @@ mod route;
 mod server;
 mod signed;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -58,6 +59,8 @@ struct Visit<'a, S: Store> {
     issuer: ObjectName,
     /// The vault's URL.
     base: &'a str,
+    /// Whence it comes.
+    address: IpAddr,
 }
 
 impl<S: Store> Visit<'_, S> {
@@ -88,10 +91,10 @@ pub(crate) async fn respond<S: Store>(
     let vault = directory.vault(vault_name).cloned();
     let mut call = draft.into_call(vault.as_deref());
     let request_id = call.id();
-    let open = vault.as_ref().filter(|vault| {
-        network::admit(&vault.firewall, connection.info.peer.ip(), None, &[]).is_ok()
-    });
-    let outcome = attempt(service, &directory, open, &base, request, &mut call).await;
+    let address = connection.info.peer.ip();
+    let open = vault.as_ref().filter(|vault| lets_in(vault, address));
+    let place = (open, base.as_str(), address);
+    let outcome = attempt(service, &directory, place, request, &mut call).await;
     let mut reply = outcome.unwrap_or_else(|error| Reply::refusal(&error));
     if let Err(error) = record(service, call, &reply).await {
         tracing::error!(%error, "a request could not be audited, so it is not answered");
@@ -118,17 +121,13 @@ pub(crate) async fn respond<S: Store>(
 async fn attempt<S: Store>(
     service: &Service<S>,
     directory: &Directory,
-    vault: Option<&Arc<Vault>>,
-    base: &str,
+    (vault, base, address): (Option<&Arc<Vault>>, &str, IpAddr),
     request: Request<Incoming>,
     call: &mut Call,
 ) -> Result<Reply, AcmeError> {
     if !service.ops.directory().is_following() {
         return Err(OpError::Unavailable("directory".into()).into());
     }
-    // A vault that is not there or whose firewall does not let this client in, and an issuer that
-    // serves no ACME, look alike.
-    let nothing = || AcmeError::refused(Kind::NotFound, "No ACME directory is served here.");
     let (issuer, resource) = route::parse(request.method(), request.uri().path())?;
     call.record_mut().operation = resource.audit_name().into();
     let vault = vault.ok_or_else(nothing)?;
@@ -137,10 +136,20 @@ async fn attempt<S: Store>(
         return Err(nothing());
     }
     let nonces = &acme.nonces;
-    let visit = Visit { service, acme, nonces, directory, vault, issuer, base };
+    let visit = Visit { service, acme, nonces, directory, vault, issuer, base, address };
     let reply = answer(&visit, resource, request, call).await;
     let reply = reply.unwrap_or_else(|error| Reply::refusal(&error));
     Ok(reply.of_directory(visit.path("directory")))
+}
+
+/// A vault that is not there or whose firewall does not let this client in, and an issuer that
+/// serves no ACME, look alike.
+fn nothing() -> AcmeError {
+    AcmeError::refused(Kind::NotFound, "No ACME directory is served here.")
+}
+
+fn lets_in(vault: &Vault, address: IpAddr) -> bool {
+    network::admit(&vault.firewall, address, None, &[]).is_ok()
 }
 
 /// From a resource to what does it. One exhaustive match.
@@ -162,6 +171,11 @@ async fn answer<S: Store>(
         _ => {}
     }
     let jws = signed::read(visit, &head, body).await?;
+    // A body may take half a minute to come: what is decided is decided on the directory of then.
+    let now = visit.service.ops.directory().current();
+    let vault = now.vault_by_id(visit.vault.resource.id);
+    let vault = vault.filter(|vault| lets_in(vault, visit.address)).ok_or_else(nothing)?;
+    let visit = &Visit { directory: &now, vault, issuer: visit.issuer.clone(), ..*visit };
     match &resource {
         Resource::NewAccount => return account::create(visit, &jws, call).await,
         Resource::RevokeCert => return Box::pin(revoke::revoke(visit, jws, call)).await,

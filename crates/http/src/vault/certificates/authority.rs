@@ -1,7 +1,6 @@
 //! What authorities of a vault have beyond the real service: revocation, and the binding of ACME
 //! accounts to principals.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::certificates::RevocationReason;
 use strongroom_model::{ObjectName, Version};
@@ -14,9 +13,10 @@ use strongroom_wire::certificate_issuers as wire;
 use strongroom_wire::certificates::CertificateRevokeParameters;
 
 use super::members;
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 /// The longest serial number (RFC 5280, 4.1.2.2), in bytes.
@@ -27,10 +27,10 @@ pub(super) async fn revoke<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: CertificateRevokeParameters = parse(body, BODY_LIMIT).await?;
+    let sent: CertificateRevokeParameters = parse(body)?;
     let reason = reason(sent.reason.as_deref())?;
     let request = admit(authorized, RevokeCertificate { name, version, reason })?;
     revoked(&exchange.ops().revoke_certificate(request, call).await?)
@@ -40,10 +40,10 @@ pub(super) async fn revoke_issued<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     issuer: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::IssuedRevokeParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::IssuedRevokeParameters = parse(body)?;
     let serial = serial(&members::required("serial", sent.serial)?)?;
     let reason = reason(sent.reason.as_deref())?;
     let request = admit(authorized, RevokeIssuedCertificate { issuer, serial, reason })?;

@@ -1,6 +1,5 @@
 //! The contacts of a vault.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::certificates::Contact;
 use strongroom_ops::{
@@ -10,9 +9,10 @@ use strongroom_store::Store;
 use strongroom_wire::certificate_issuers as wire;
 
 use super::members;
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 pub(super) async fn get<S: Store>(
@@ -26,10 +26,10 @@ pub(super) async fn get<S: Store>(
 pub(super) async fn set<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::ContactsParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::ContactsParameters = parse(body)?;
     let sent = members::required("contacts", sent.contacts)?;
     let sent: Vec<Contact> = sent.into_iter().map(Into::into).collect();
     let request = admit(authorized, SetCertificateContacts { contacts: sent })?;

@@ -1,6 +1,5 @@
 //! The issuers of a vault.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::ObjectName;
 use strongroom_model::certificates::Issuer;
@@ -11,9 +10,10 @@ use strongroom_ops::{
 use strongroom_store::Store;
 use strongroom_wire::certificate_issuers as wire;
 
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 pub(super) async fn list<S: Store>(
@@ -44,10 +44,10 @@ pub(super) async fn set<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     issuer: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateIssuerParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateIssuerParameters = parse(body)?;
     let request = SetCertificateIssuer { issuer, sent: sent.into() };
     let request = admit(authorized, request)?;
     bundle(exchange, &exchange.ops().set_certificate_issuer(request, call).await?)
@@ -57,10 +57,10 @@ pub(super) async fn update<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     issuer: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateIssuerParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateIssuerParameters = parse(body)?;
     let request = UpdateCertificateIssuer { issuer, sent: sent.into() };
     let request = admit(authorized, request)?;
     bundle(exchange, &exchange.ops().update_certificate_issuer(request, call).await?)

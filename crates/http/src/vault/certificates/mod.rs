@@ -10,7 +10,6 @@ mod pending;
 mod policy;
 
 use http::StatusCode;
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_crypto::SecretBytes;
 use strongroom_model::certificates::{CertificateListing, MAX_TAG_CHARS};
@@ -27,8 +26,9 @@ use strongroom_wire::{AttributesParameters, Base64, Base64Url};
 
 use super::Exchange;
 use super::answer::Answer;
-use super::objects::{BODY_LIMIT, RESTORE_LIMIT, parse, tags};
+use super::objects::{parse, tags};
 use super::problem::Problem;
+use crate::body::Body;
 
 pub(super) use operate::operate;
 
@@ -37,10 +37,10 @@ async fn create<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateCreateParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateCreateParameters = parse(body)?;
     let request = CreateCertificate {
         name,
         policy: sent.policy.map(Into::into),
@@ -56,10 +56,10 @@ async fn import<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateImportParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateImportParameters = parse(body)?;
     let request = ImportCertificate {
         name,
         value: members::imported(members::required("value", sent.value)?)?,
@@ -77,10 +77,10 @@ async fn merge<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateMergeParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateMergeParameters = parse(body)?;
     let request = MergeCertificate {
         name,
         chain: members::chain(&members::required("x5c", sent.x5c)?)?,
@@ -106,10 +106,10 @@ async fn update<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateUpdateParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateUpdateParameters = parse(body)?;
     let request = UpdateCertificate {
         name,
         version,
@@ -174,10 +174,10 @@ async fn backup<S: Store>(
 async fn restore<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateRestoreParameters = parse(body, RESTORE_LIMIT).await?;
+    let sent: wire::CertificateRestoreParameters = parse(body)?;
     let request = admit(authorized, RestoreCertificate { blob: sent.value })?;
     bundle(exchange, &exchange.ops().restore_certificate(request, call).await?)
 }

@@ -1,12 +1,12 @@
 //! From an authorised operation on certificates to what does it.
 
-use hyper::body::Incoming;
 use strongroom_authz::Authorized;
 use strongroom_model::Operation as Op;
 use strongroom_ops::Call;
 use strongroom_store::Store;
 
 use super::{authority, contacts, issuers, lists, pending, policy};
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
 use crate::vault::operate::BoxedAnswer;
@@ -18,7 +18,7 @@ pub(crate) async fn operate<S: Store>(
     exchange: &Exchange<'_, S>,
     proof: Authorized,
     route: Route,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
     let Route { operation, name, version, issuer } = route;

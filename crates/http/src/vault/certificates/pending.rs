@@ -1,7 +1,6 @@
 //! The operation that makes a certificate's next version.
 
 use http::StatusCode;
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::certificates::OperationStatus;
 use strongroom_model::{Kind, ObjectName};
@@ -14,9 +13,10 @@ use strongroom_wire::certificate_policy::IssuerParameters;
 use strongroom_wire::{Base64, certificates as wire};
 
 use super::members;
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 /// When the real service asks to look again, in seconds.
@@ -61,10 +61,10 @@ pub(super) async fn update<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificateOperationUpdateParameter = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificateOperationUpdateParameter = parse(body)?;
     let requested = members::required("cancellation_requested", sent.cancellation_requested)?;
     let request = UpdateCertificateOperation { name, cancellation_requested: requested };
     let request = admit(authorized, request)?;

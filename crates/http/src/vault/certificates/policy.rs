@@ -1,15 +1,15 @@
 //! The policy of a certificate.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::{CertificatePolicy, Kind, ObjectName};
 use strongroom_ops::{Call, GetCertificatePolicy, UpdateCertificatePolicy};
 use strongroom_store::Store;
 use strongroom_wire::certificate_policy as wire;
 
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 pub(super) async fn get<S: Store>(
@@ -26,10 +26,10 @@ pub(super) async fn update<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::CertificatePolicyParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::CertificatePolicyParameters = parse(body)?;
     let request = UpdateCertificatePolicy { name, change: sent.into() };
     let request = admit(authorized, request)?;
     let view = exchange.ops().update_certificate_policy(request, call).await?;

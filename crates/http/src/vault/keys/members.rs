@@ -18,7 +18,11 @@ use crate::vault::problem::Problem;
 
 /// A member that has to be there.
 pub(super) fn required<T>(name: &str, sent: Option<T>) -> Result<T, Problem> {
-    sent.ok_or_else(|| Problem::bad(format!("Property '{name}' is required.\r\n")))
+    sent.ok_or_else(|| missing(name))
+}
+
+pub(super) fn missing(name: &str) -> Problem {
+    Problem::bad(format!("Property '{name}' is required.\r\n"))
 }
 
 /// A binary member that may be secret. The real service says of a malformed one that it is not

@@ -8,7 +8,6 @@ mod release;
 mod rotation;
 mod work;
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::keys::MAX_TAG_CHARS;
 use strongroom_model::{
@@ -25,8 +24,9 @@ use strongroom_wire::keys as wire;
 
 use super::Exchange;
 use super::answer::Answer;
-use super::objects::{BODY_LIMIT, RESTORE_LIMIT, parse, tags};
+use super::objects::{parse, tags};
 use super::problem::Problem;
+use crate::body::Body;
 use members::{Said, required};
 
 pub(super) use release::{release, secure_unwrap, secure_wrap};
@@ -37,10 +37,10 @@ pub(super) async fn create<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeyCreateParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::KeyCreateParameters = parse(body)?;
     let key_type = members::key_type(exchange.api_version, &required("kty", sent.kty)?)?;
     let curve = members::curve(exchange.api_version, sent.crv.as_deref())?;
     let algorithm = match sent.alg {
@@ -64,10 +64,10 @@ pub(super) async fn import<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let mut sent: wire::KeyImportParameters = parse(body, BODY_LIMIT).await?;
+    let mut sent: wire::KeyImportParameters = parse(body)?;
     let mut jwk = sent.key.take().ok_or_else(jwk::invalid)?;
     let said = Said {
         key_ops: jwk.key_ops.take(),
@@ -107,10 +107,10 @@ pub(super) async fn update<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeyUpdateParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::KeyUpdateParameters = parse(body)?;
     let attributes = sent.attributes.unwrap_or_default();
     let request = UpdateKey {
         name,
@@ -220,10 +220,10 @@ pub(super) async fn backup<S: Store>(
 pub(super) async fn restore<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeyRestoreParameters = parse(body, RESTORE_LIMIT).await?;
+    let sent: wire::KeyRestoreParameters = parse(body)?;
     let request = admit(authorized, RestoreKey { blob: sent.value })?;
     bundle(exchange, &exchange.ops().restore_key(request, call).await?)
 }

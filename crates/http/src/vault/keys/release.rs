@@ -1,6 +1,5 @@
 //! Release: a key leaves for an attested environment, under its policy.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::{Kind, ObjectName, Version};
 use strongroom_ops::Call;
@@ -9,9 +8,10 @@ use strongroom_store::Store;
 use strongroom_wire::keys as wire;
 
 use super::members::required;
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 pub(crate) async fn release<S: Store>(
@@ -19,10 +19,10 @@ pub(crate) async fn release<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeyReleaseParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::KeyReleaseParameters = parse(body)?;
     let enc = sent.enc.as_deref().map(KeyEncryption::parse).transpose()?.unwrap_or_default();
     // The signed answer repeats the identifier as it was asked for.
     let kid = exchange.id(Kind::Key, &name, version);

@@ -1,6 +1,5 @@
 //! Rotation, and the policy that says when.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::{Kind, LifetimeActionParameters, ObjectName, RotationRules};
 use strongroom_ops::{
@@ -9,10 +8,11 @@ use strongroom_ops::{
 use strongroom_store::Store;
 use strongroom_wire::rotation as wire;
 
-use super::members::required;
+use super::members::missing;
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 /// A rotation sends no body that is looked at.
@@ -39,10 +39,10 @@ pub(crate) async fn update_policy<S: Store>(
     exchange: &Exchange<'_, S>,
     authorized: Authorized,
     name: ObjectName,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeyRotationPolicyParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::KeyRotationPolicyParameters = parse(body)?;
     let request = UpdateKeyRotationPolicy { name, rules: rules(&sent)? };
     let request = admit(authorized, request)?;
     policy(exchange, &exchange.ops().update_key_rotation_policy(request, call).await?)
@@ -50,21 +50,10 @@ pub(crate) async fn update_policy<S: Store>(
 
 pub(super) fn rules(sent: &wire::KeyRotationPolicyParameters) -> Result<RotationRules, Problem> {
     let actions = sent.lifetime_actions.as_deref().unwrap_or_default();
-    let actions = actions.iter().map(lifetime_action).collect::<Result<Vec<_>, _>>()?;
+    let actions = actions.iter().map(LifetimeActionParameters::try_from);
+    let actions = actions.collect::<Result<Vec<_>, _>>().map_err(missing)?;
     let expiry_time = sent.attributes.as_ref().and_then(|sent| sent.expiry_time.as_deref());
     Ok(RotationRules::parse(expiry_time, &actions)?)
-}
-
-fn lifetime_action(
-    sent: &wire::LifetimeActionsParameters,
-) -> Result<LifetimeActionParameters<'_>, Problem> {
-    let action = sent.action.as_ref().and_then(|action| action.kind.as_deref());
-    let trigger = required("trigger", sent.trigger.as_ref())?;
-    Ok(LifetimeActionParameters {
-        action: required("action", action)?,
-        time_after_create: trigger.time_after_create.as_deref(),
-        time_before_expiry: trigger.time_before_expiry.as_deref(),
-    })
 }
 
 /// The real service answers a key without a policy with what holds for it, but without an

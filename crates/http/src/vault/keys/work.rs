@@ -1,6 +1,5 @@
 //! What keys do: encrypt, decrypt, wrap, unwrap, sign, verify.
 
-use hyper::body::Incoming;
 use strongroom_authz::{Authorized, admit};
 use strongroom_model::{Kind, ObjectName, Version};
 use strongroom_ops::{
@@ -12,9 +11,10 @@ use strongroom_wire::keys as wire;
 use strongroom_wire::{Base64Url, SecretValue};
 
 use super::members::{self, public, required, secret};
+use crate::body::Body;
 use crate::vault::Exchange;
 use crate::vault::answer::Answer;
-use crate::vault::objects::{BODY_LIMIT, parse};
+use crate::vault::objects::parse;
 use crate::vault::problem::Problem;
 
 pub(crate) async fn encrypt<S: Store>(
@@ -22,10 +22,10 @@ pub(crate) async fn encrypt<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let plaintext = plaintext(exchange, body).await?;
+    let plaintext = plaintext(exchange, body)?;
     let request = admit(authorized, Encrypt { name, version, plaintext })?;
     encrypted(exchange, &exchange.ops().encrypt(request, call).await?)
 }
@@ -35,10 +35,10 @@ pub(crate) async fn wrap<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
     call: &mut Call,
 ) -> Result<Answer, Problem> {
-    let plaintext = plaintext(exchange, body).await?;
+    let plaintext = plaintext(exchange, body)?;
     let request = admit(authorized, WrapKey { name, version, plaintext })?;
     encrypted(exchange, &exchange.ops().wrap_key(request, call).await?)
 }
@@ -48,9 +48,9 @@ pub(crate) async fn decrypt<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
 ) -> Result<Answer, Problem> {
-    let ciphertext = ciphertext(exchange, body).await?;
+    let ciphertext = ciphertext(exchange, body)?;
     let request = admit(authorized, Decrypt { name, version, ciphertext })?;
     decrypted(exchange, &exchange.ops().decrypt(request).await?)
 }
@@ -60,9 +60,9 @@ pub(crate) async fn unwrap<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
 ) -> Result<Answer, Problem> {
-    let ciphertext = ciphertext(exchange, body).await?;
+    let ciphertext = ciphertext(exchange, body)?;
     let request = admit(authorized, UnwrapKey { name, version, ciphertext })?;
     decrypted(exchange, &exchange.ops().unwrap_key(request).await?)
 }
@@ -72,9 +72,9 @@ pub(crate) async fn sign<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeySignParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::KeySignParameters = parse(body)?;
     refuse_ml_dsa_inputs(sent.external_mu.as_ref(), sent.context.as_ref())?;
     let algorithm = members::signature(exchange.api_version, sent.alg)?;
     let digest = required("value", public("value", sent.value.as_ref())?)?;
@@ -89,9 +89,9 @@ pub(crate) async fn verify<S: Store>(
     authorized: Authorized,
     name: ObjectName,
     version: Option<Version>,
-    body: Incoming,
+    body: Body,
 ) -> Result<Answer, Problem> {
-    let sent: wire::KeyVerifyParameters = parse(body, BODY_LIMIT).await?;
+    let sent: wire::KeyVerifyParameters = parse(body)?;
     refuse_ml_dsa_inputs(sent.external_mu.as_ref(), sent.context.as_ref())?;
     let request = Verify {
         name,
@@ -104,11 +104,8 @@ pub(crate) async fn verify<S: Store>(
     Answer::json(&wire::KeyVerifyResult { value })
 }
 
-async fn plaintext<S: Store>(
-    exchange: &Exchange<'_, S>,
-    body: Incoming,
-) -> Result<Plaintext, Problem> {
-    let sent: wire::KeyOperationsParameters = parse(body, BODY_LIMIT).await?;
+fn plaintext<S: Store>(exchange: &Exchange<'_, S>, body: Body) -> Result<Plaintext, Problem> {
+    let sent: wire::KeyOperationsParameters = parse(body)?;
     Ok(Plaintext {
         algorithm: members::encryption(exchange.api_version, sent.alg)?,
         value: required("value", secret("value", sent.value.as_ref())?)?,
@@ -117,11 +114,8 @@ async fn plaintext<S: Store>(
     })
 }
 
-async fn ciphertext<S: Store>(
-    exchange: &Exchange<'_, S>,
-    body: Incoming,
-) -> Result<Ciphertext, Problem> {
-    let sent: wire::KeyOperationsParameters = parse(body, BODY_LIMIT).await?;
+fn ciphertext<S: Store>(exchange: &Exchange<'_, S>, body: Body) -> Result<Ciphertext, Problem> {
+    let sent: wire::KeyOperationsParameters = parse(body)?;
     Ok(Ciphertext {
         algorithm: members::encryption(exchange.api_version, sent.alg)?,
         value: required("value", public("value", sent.value.as_ref())?)?,
