@@ -270,8 +270,12 @@ fn default_dns_wait() -> u64 {
 pub(crate) struct TrustedIssuerSection {
     /// The `iss` of its tokens, to the letter.
     pub(crate) issuer: String,
-    /// The only `aud` accepted: `api://strongroom-…`.
+    /// The only `aud` that vaults accept: `api://strongroom-…`.
     pub(crate) audience: String,
+    /// The only `aud` that the control plane accepts; without it, no token of this issuer.
+    pub(crate) management_audience: Option<String>,
+    /// The only `aud` that Graph accepts; without it, no token of this issuer.
+    pub(crate) graph_audience: Option<String>,
     /// The algorithms accepted.
     #[serde(default = "default_algorithms")]
     pub(crate) algorithms: Vec<String>,

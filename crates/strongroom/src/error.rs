@@ -17,6 +17,9 @@ pub(crate) enum CliError {
     /// The caller may not: exit status 4.
     #[error("{0}")]
     Denied(String),
+    /// A change that it asks about would refuse what is allowed today: exit status 5.
+    #[error("{0}")]
+    Breaks(String),
 }
 
 impl CliError {
@@ -32,6 +35,7 @@ impl CliError {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
             Self::Denied(_) => 4,
+            Self::Breaks(_) => 5,
         })
     }
 }

@@ -1,9 +1,12 @@
 //! Administration on the host itself, until the control plane does it: HTTP over a Unix socket in
 //! the data directory. Only the server's own user and root may connect; everything is audited.
 
+mod access;
+mod denials;
 mod principals;
 mod routes;
 mod vaults;
+mod what_if;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

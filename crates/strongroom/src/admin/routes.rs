@@ -21,7 +21,7 @@ use strongroom_model::{
 use strongroom_ops::identities::{find_principal, new_guid};
 use strongroom_ops::{Call, OpError};
 
-use super::{Peer, principals, vaults};
+use super::{Peer, access, denials, principals, vaults, what_if};
 use crate::server::{Node, carry_out, sweep_all};
 
 #[derive(Clone)]
@@ -36,6 +36,9 @@ pub(super) fn router(node: Arc<Node>, peer: Peer) -> Router {
     Router::new()
         .merge(vaults::router())
         .merge(principals::router())
+        .merge(access::router())
+        .merge(denials::router())
+        .merge(what_if::router())
         .route("/identities", post(create_identity))
         .route("/roleAssignments", post(create_assignment).get(list_assignments))
         .route("/roleAssignments/{id}", axum::routing::delete(delete_assignment))
@@ -278,13 +281,15 @@ async fn list_assignments(
 fn find_role(role: &str) -> Result<&'static RoleDefinition, Refused> {
     let guid = role.rsplit('/').next().unwrap_or_default();
     let by_id = guid.parse::<RoleDefinitionId>().ok().and_then(roles::by_id);
-    by_id.or_else(|| roles::by_name(role)).ok_or_else(|| {
-        Refused::new(
-            StatusCode::NOT_FOUND,
-            "RoleDefinitionDoesNotExist",
-            format!("Role '{role}' doesn't exist."),
-        )
-    })
+    by_id.or_else(|| roles::by_name(role)).ok_or_else(|| no_role(role))
+}
+
+pub(super) fn no_role(role: &str) -> Refused {
+    Refused::new(
+        StatusCode::NOT_FOUND,
+        "RoleDefinitionDoesNotExist",
+        format!("Role '{role}' doesn't exist."),
+    )
 }
 
 /// A role assignment in the shape of az.

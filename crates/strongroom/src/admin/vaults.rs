@@ -31,7 +31,7 @@ pub(super) fn router() -> Router<Admin> {
 /// A vault to be made, or what is to change of one.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Sent {
+pub(super) struct Sent {
     name: Option<String>,
     resource_group: Option<String>,
     location: Option<String>,
@@ -54,7 +54,7 @@ struct SentAcls {
 
 impl Sent {
     /// The settings; the firewall's are merged with those that are kept.
-    fn settings(&self, kept: Option<&NetworkAcls>) -> Result<VaultSettings, Refused> {
+    pub(super) fn settings(&self, kept: Option<&NetworkAcls>) -> Result<VaultSettings, Refused> {
         let sku = self.sku.as_deref();
         let sku = sku.map(|name| Sku::parse(name).ok_or_else(|| unknown("sku", name)));
         let network = self.network_acls.as_ref().map(|sent| sent.merged(kept));

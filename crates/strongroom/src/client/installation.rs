@@ -48,6 +48,15 @@ impl Installation {
         }
     }
 
+    /// The installation that the programs of this environment use: that of the `AZURE_…` variables
+    /// if they are set; else the one of the ready file, which they would be set from.
+    pub(crate) fn of_programs(place: &Place) -> Result<Self, CliError> {
+        match variable(AUTHORITY_HOST) {
+            Some(authority) => Self::of_environment(&authority),
+            None => place.ready().map(Self::of_ready_file),
+        }
+    }
+
     fn of_ready_file(ready: ReadyFile) -> Self {
         Self {
             endpoints: Endpoints::new(&ready.base, ready.port),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use strongroom_authz::roles;
 
 use super::admin::{AdminSocket, with_query};
+use super::deny::{self, DenyArgs};
 use super::output::{self, Column, OutputArgs};
 use super::place::DataDir;
 use super::vault::listed;
@@ -30,6 +31,8 @@ pub(crate) struct RoleArgs {
 enum Noun {
     /// Role assignments.
     Assignment(AssignmentArgs),
+    /// Deny assignments, which go before every role.
+    Deny(DenyArgs),
 }
 
 #[derive(Args)]
@@ -106,7 +109,10 @@ struct ListArgs {
 
 /// Does what is asked for.
 pub(crate) async fn run(args: RoleArgs) -> Result<(), CliError> {
-    let Noun::Assignment(AssignmentArgs { verb }) = args.noun;
+    let verb = match args.noun {
+        Noun::Assignment(AssignmentArgs { verb }) => verb,
+        Noun::Deny(args) => return deny::run(args).await,
+    };
     match verb {
         Verb::Create(args) => create(&args).await,
         Verb::Delete(args) => delete(&args).await,
@@ -152,11 +158,13 @@ async fn delete(args: &DeleteArgs) -> Result<(), CliError> {
 }
 
 /// An assignment's id ends with its name, a GUID.
-fn last_segment(id: &str) -> Result<&str, CliError> {
+pub(super) fn last_segment(id: &str) -> Result<&str, CliError> {
     let name = id.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     match uuid::Uuid::try_parse(name) {
         Ok(_) => Ok(name),
-        Err(_) => Err(CliError::Usage(format!("'{id}' is no role assignment's id"))),
+        Err(_) => {
+            Err(CliError::Usage(format!("'{id}' is no assignment's id: it ends with a GUID")))
+        }
     }
 }
 

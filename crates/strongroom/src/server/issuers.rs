@@ -50,12 +50,7 @@ fn row(section: &TrustedIssuerSection, default: TenantId) -> Result<TrustedIssue
     if !section.issuer.starts_with("https://") {
         return Err(refused("the issuer must be an https URL"));
     }
-    if !section.audience.starts_with("api://strongroom-") {
-        return Err(refused(
-            "the audience must be of its own: api://strongroom-<name>. A token for a real Azure \
-             resource must never be good here",
-        ));
-    }
+    check_audiences(section).map_err(refused)?;
     if section.algorithms.is_empty()
         || !section.algorithms.iter().all(|name| ALGORITHMS.contains(&name.as_str()))
     {
@@ -77,5 +72,26 @@ fn row(section: &TrustedIssuerSection, default: TenantId) -> Result<TrustedIssue
         jwks_uri: section.jwks_uri.clone(),
         ca_pem,
         required_claims: section.required_claims.clone().into_iter().collect(),
+        management_audience: section.management_audience.clone(),
+        graph_audience: section.graph_audience.clone(),
     })
+}
+
+/// Each service has an audience of its own, so that a token for one opens no other.
+fn check_audiences(section: &TrustedIssuerSection) -> Result<(), &'static str> {
+    let vault = std::iter::once(&section.audience);
+    let others = [&section.management_audience, &section.graph_audience].into_iter().flatten();
+    let mut all: Vec<&String> = vault.chain(others).collect();
+    if !all.iter().all(|audience| audience.starts_with("api://strongroom-")) {
+        return Err("every audience must be of its own: api://strongroom-<name>. A token for a \
+                    real Azure resource must never be good here");
+    }
+    let many = all.len();
+    all.sort_unstable();
+    all.dedup();
+    if all.len() < many {
+        return Err("audience, management_audience and graph_audience must differ: a token for \
+                    one service must open no other");
+    }
+    Ok(())
 }

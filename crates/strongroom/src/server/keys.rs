@@ -1,5 +1,6 @@
 //! What keys are made and used with, as the configuration says.
 
+use strongroom_arm::Throttling;
 use strongroom_crypto::software;
 use strongroom_directory::Directory;
 use strongroom_ops::{KeyRules, KeyWork};
@@ -27,6 +28,14 @@ pub(crate) fn key_work(config: &Config, directory: &Directory) -> Result<KeyWork
     let generators = GeneratorsConfig { stock, ..GeneratorsConfig::default() };
     let limits = limits(&config.throttling, directory)?;
     KeyWork::new(software::provider(), rules, generators, limits).map_err(CliError::failed)
+}
+
+/// The limits of the control plane: numbers of one's own are for vaults.
+pub(crate) fn throttling(section: &ThrottlingSection) -> Throttling {
+    match section.mode {
+        ThrottlingMode::Azure => Throttling::Azure,
+        ThrottlingMode::Off | ThrottlingMode::Custom => Throttling::Off,
+    }
 }
 
 fn limits(section: &ThrottlingSection, directory: &Directory) -> Result<LimitsConfig, CliError> {

@@ -25,3 +25,4 @@ mod trust;
 
 pub(crate) use node::Node;
 pub(crate) use tasks::{carry_out, sweep_all};
+pub(crate) use trust::SYSTEM_ROOTS;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use metrics::gauge;
-use strongroom_arm::ArmService;
+use strongroom_arm::{ArmService, Throttle, Throttling};
 use strongroom_audit::{Audit, AuditKey, AuditKeys};
 use strongroom_authn::{Authenticator, OutgoingRules, Resource};
 use strongroom_authz::roles;
@@ -21,7 +21,7 @@ use strongroom_seal::{KeyRing, Protector};
 use strongroom_store::disk::{Disk, RealDisk};
 use strongroom_store_embedded::{EmbeddedStore, Options as StoreOptions};
 
-use super::keys::key_work;
+use super::keys::{key_work, throttling};
 use super::mail::mailer;
 use super::network;
 use super::notices::Notices;
@@ -46,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) endpoints: Endpoints,
     trust: NetworkTrust,
     owners: Vec<PrincipalId>,
+    /// Whose limits hold on the control plane.
+    throttling: Throttling,
 }
 
 /// Opens the data directory and its store.
@@ -90,6 +92,7 @@ impl Node {
         audit.pause_retention(clock.is_paused());
         let work = key_work(config, &directory.current())?;
         let trust = network::trust(&config.network)?;
+        let throttling = throttling(&config.throttling);
         let owners = owners(&config.control_plane, &directory).await?;
         let ops = Ops::new(
             store.clone(),
@@ -102,13 +105,25 @@ impl Node {
         let publication = publication::of(&config.certificates)?;
         let mut ops = ops
             .with_certificate_work(CertificateWork { publication })
-            .with_strict_firewalls(config.network.azure_strict);
+            .with_strict_firewalls(config.network.azure_strict)
+            .with_trusted_services(trust.principals.clone());
         let mailer = mailer(config)?.map(Arc::new);
         if let Some(mailer) = &mailer {
             ops = ops.with_notifier(Arc::new(Notices(Arc::clone(mailer))));
         }
         let ops = Arc::new(ops);
-        Ok(Self { store, directory, clock, audit, ops, mailer, endpoints, trust, owners })
+        Ok(Self {
+            store,
+            directory,
+            clock,
+            audit,
+            ops,
+            mailer,
+            endpoints,
+            trust,
+            owners,
+            throttling,
+        })
     }
 
     /// The same node, its URLs at another port.
@@ -145,6 +160,7 @@ impl Node {
             authenticator: authenticator(Resource::Management),
             endpoints: self.endpoints.clone(),
             owners: self.owners.clone(),
+            throttle: Throttle::new(self.throttling),
         });
         let graph = strongroom_graph::router(GraphService {
             endpoints: self.endpoints.clone(),

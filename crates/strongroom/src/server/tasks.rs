@@ -15,6 +15,9 @@ use super::trust::Trust;
 use crate::error::CliError;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often what was interrupted goes on.
+const RESUME_EVERY: Duration = Duration::from_secs(60);
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const RENEW_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -59,11 +62,14 @@ pub(crate) fn start(node: &Arc<Node>, trust: &Arc<Trust>, recorder: Recorder) ->
             }
         }
     });
-    // What a stop of the service has interrupted.
+    // What a stop of the service, or a full disk, has interrupted.
     let deleting = Arc::clone(node);
     tasks.spawn(async move {
-        if let Err(error) = deleting.ops.resume_group_deletions().await {
-            tracing::error!(%error, "not all resource groups are wholly deleted yet");
+        loop {
+            if let Err(error) = deleting.ops.resume_group_deletions().await {
+                tracing::warn!(%error, "not all resource groups are wholly deleted yet");
+            }
+            tokio::time::sleep(RESUME_EVERY).await;
         }
     });
     let renewing = Arc::clone(trust);

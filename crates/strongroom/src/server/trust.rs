@@ -22,7 +22,7 @@ const LEAF_DAYS: u32 = 90;
 const RENEW_DAYS: i64 = 30;
 
 /// Where Linux distributions keep the system's roots.
-const SYSTEM_ROOTS: [&str; 3] =
+pub(crate) const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// The certificate side of a node.

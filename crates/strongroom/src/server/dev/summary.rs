@@ -11,6 +11,9 @@ use super::super::ready::{Ready, ReadyOwner, ReadyVault};
 use super::first::only_subscription;
 use crate::error::CliError;
 
+/// So many vaults are named; of the rest, how many they are.
+const VAULTS_SHOWN: usize = 10;
+
 /// The files of an installation.
 pub(super) struct Files<'a> {
     pub(super) data: &'a Path,
@@ -76,8 +79,11 @@ pub(super) async fn ready(
 pub(super) fn print(ready: &Ready, ready_file: &Path) {
     let program = std::env::current_exe().map_or_else(|_| "strongroom".into(), |p| shown(&p));
     println!("Strongroom is ready.");
-    for vault in &ready.vaults {
+    for vault in ready.vaults.iter().take(VAULTS_SHOWN) {
         println!("  vault     {}", vault.url);
+    }
+    if let Some(more @ 1..) = ready.vaults.len().checked_sub(VAULTS_SHOWN) {
+        println!("            and {more} more: {program} vault list");
     }
     println!("  sign-in   {}", ready.authority);
     println!("  metrics   {}", ready.metrics);
