@@ -387,6 +387,70 @@ def acme_jws():
         "protected": protected, "payload": payload, "signature": b64(signature)})
 
 
+def arm_filter():
+    guid = "00000000-0000-0000-0000-000000000001"
+    for name, text in {
+        "az": "resourceType eq 'Microsoft.KeyVault/vaults' and name eq 'dev'",
+        "tag": "tagName eq 'env' and tagValue eq 'prod'",
+        "either": "name eq 'a' or substringof('b', name) or startswith(tagName, 'c')",
+        "not": "location ne 'West Europe' and resourceGroup eq 'rg'",
+        "assigned": f"atScope() and assignedTo('{guid}')",
+        "principal": f"principalId eq '{guid}'",
+        "role": "roleName eq 'It''s one' and type eq 'CustomRole'",
+        "log": "eventTimestamp ge '2026-01-01T00:00:00Z' and eventTimestamp le "
+               "2026-02-01T00:00:00.5Z and resourceGroupName eq 'rg' and caller eq a@example.com",
+        "resource": "eventTimestamp ge 2026-01-01 and resourceUri eq "
+                    f"/subscriptions/{guid}/resourceGroups/rg",
+        "graph": f"servicePrincipalNames/any(c:c eq '{guid}') and not (accountEnabled eq false)",
+        "people": "startswith(displayName,'A') or userPrincipalName in ('a@example.com', 'b')",
+    }.items():
+        write("arm_filter", name, text.encode())
+
+
+def arm_vault():
+    tenant = "00000000-0000-0000-0000-000000000002"
+    least = {"tenantId": tenant, "sku": {"family": "A", "name": "standard"}}
+    of = lambda **more: {"location": "West Europe", "properties": {**least, **more}}
+    policy = {"tenantId": tenant, "objectId": tenant, "applicationId": "",
+              "permissions": {"keys": ["all"], "secrets": ["get"], "certificates": [],
+                              "storage": ["list"]}}
+    acls = {"bypass": "None", "defaultAction": "Deny", "ipRules": [{"value": "192.0.2.0/24"}],
+            "virtualNetworkRules": [{"id": "/subscriptions/s", "ignoreMissingVnetServiceEndpoint":
+                                     True}]}
+    for name, body in {
+        "least": of(),
+        "policies": of(accessPolicies=[policy], enableRbacAuthorization=False),
+        "firewall": of(networkAcls=acls, publicNetworkAccess="Disabled"),
+        "left-out": {"properties": {"networkAcls": {"ipRules": []}}},
+        "rules": of(createMode="recover", enableSoftDelete=True, softDeleteRetentionInDays=7,
+                    enablePurgeProtection=True, enabledForDeployment=True,
+                    enabledForDiskEncryption=False, enabledForTemplateDeployment=None),
+        "patch": {"tags": {"a": "b"}, "properties": {"sku": {"family": "a", "name": "Premium"}}},
+    }.items():
+        write("arm_vault", name, body)
+    write("arm_vault", "marked", b"\xef\xbb\xbf" + compact(of()))
+    write("arm_vault", "list", b"[{}]")
+
+
+def condition():
+    action = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
+    name = "Microsoft.KeyVault/vaults/secrets:name"
+    role = "Microsoft.Authorization/roleAssignments"
+    guids = "{4633458b-17de-408a-b874-0445c86b69e6, 00000000-0000-0000-0000-000000000001}"
+    for file, text in {
+        "name": f"((!(ActionMatches{{'{action}'}})) OR (@Resource[{name}] StringEquals 'db'))",
+        "like": f"@Resource[{name}] StringLikeIgnoreCase 'DB-*' && Exists @Request[{name}]",
+        "delegate": f"@Request[{role}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {guids}",
+        "type": f"@Resource[{role}:PrincipalType] "
+                "ForAnyOfAnyValues:StringEqualsIgnoreCase {'User', 'Group'}",
+        "all": f"NOT @Resource[{name}] ForAnyOfAllValues:StringNotEquals {{'a', 'b'}}",
+        "part": "SubOperationMatches{'x'} AND "
+                "@Principal[Microsoft.Directory/CustomSecurityAttributes/Id:a_b] StringEquals 'c'",
+    }.items():
+        write("condition", file, text.encode())
+
+
 for make in [jwk_import, byok_blob, release_policy, attestation_token, rotation_policy,
-             key_requests, key_path, certificate, certificate_request, pfx, pem, acme_jws]:
+             key_requests, key_path, certificate, certificate_request, pfx, pem, acme_jws,
+             arm_filter, arm_vault, condition]:
     make()

@@ -17,8 +17,13 @@ const MAX_MESSAGE: usize = 1_000;
 
 /// A refusal blames the client, in a short clean text.
 pub fn assert_refusal(refusal: &Refusal) {
-    assert!((400..500).contains(&refusal.status), "{refusal:?}");
-    assert!(!refusal.message.is_empty() && refusal.message.len() <= MAX_MESSAGE, "{refusal:?}");
+    assert_clean(refusal.status, &refusal.message);
+}
+
+/// A refusal's status and text are such.
+pub fn assert_clean(status: u16, message: &str) {
+    assert!((400..500).contains(&status), "{status} {message}");
+    assert!(!message.is_empty() && message.len() <= MAX_MESSAGE, "{message}");
     let is_dirty = |c: char| c.is_control() && !matches!(c, '\r' | '\n');
-    assert!(!refusal.message.contains(is_dirty), "{refusal:?}");
+    assert!(!message.contains(is_dirty), "{message:?}");
 }
