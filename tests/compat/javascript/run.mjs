@@ -12,7 +12,8 @@ const tests = spawn(
   process.execPath,
   // One file after the other: the last moves the server's time.
   ["--test", "--test-reporter=tap", "--test-concurrency=1",
-    "certificates.test.mjs", "keys.test.mjs", "secrets.test.mjs", "tokens.test.mjs"],
+    "arm.test.mjs", "certificates.test.mjs", "keys.test.mjs", "secrets.test.mjs",
+    "tokens.test.mjs"],
   {
     cwd: import.meta.dirname,
     env: {

@@ -1,18 +1,12 @@
 """A vault whose authority serves ACME, and clients of it that are not ours."""
 
 import os
-import socket
 import subprocess
 from pathlib import Path
 
 from cryptography import x509
 
 API = "2025-07-01"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def create_authority(raw, name, issuer="Self", path_len=None):

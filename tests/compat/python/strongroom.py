@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+from ports import free_port
 from raw import Raw, post_form
 
 START_SECONDS = 30
@@ -34,7 +35,7 @@ class Strongroom:
         first = not self.data.exists()
         command = [self.binary, "dev", "--data", self.data, "--root-key", self.root_key]
         command += ["--ready-file", self.ready_file, *self.options]
-        command += ["--port", "0"] if first else []
+        command += ["--port", str(free_port())] if first and "--port" not in self.options else []
         self.ready_file.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from issuer import Issuer
-from pebble import BLOCKED, EAB, Names, Pebble, Zone, free_port
+from pebble import BLOCKED, EAB, Names, Pebble, Zone
+from ports import free_port
 from strongroom import Strongroom
 
 VERSION = "7.4"

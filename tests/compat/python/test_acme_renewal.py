@@ -8,7 +8,8 @@ import time
 import pytest
 from cryptography import x509
 
-from pebble import Names, Pebble, free_port
+from pebble import Names, Pebble
+from ports import free_port
 from renewal_information import WithRenewalInformation
 from strongroom import Strongroom
 

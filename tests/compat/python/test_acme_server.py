@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
-from acme_vault import API, Certbot, binding, create_authority, create_issuer, free_port, run
+from acme_vault import API, Certbot, binding, create_authority, create_issuer, run
+from ports import free_port
 from raw import fetch
 from strongroom import Strongroom
 

@@ -7,9 +7,10 @@ import uuid
 
 import pytest
 
-from arm import Arm, vault_name
+from arm import Arm, object_of, until, vault_name
 
 VERSION = "2015-04-01"
+ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,7 @@ def test_an_attempt_without_the_right_is_a_failure(arm, server):
 
 
 def test_who_got_which_role_is_told(arm, server):
-    """What `az role assignment list-changelogs` reads; also of changes on the host."""
-    identity = server.create_identity("told", "Reader", arm.group_path())
+    """What `az role assignment list-changelogs` reads."""
     name = str(uuid.uuid4())
     path = f"{arm.group_path()}/providers/Microsoft.Authorization/roleAssignments/{name}"
     principal = server.ready["owner"]["objectId"]
@@ -164,19 +164,32 @@ def test_who_got_which_role_is_told(arm, server):
         assert told["roleDefinitionId"].endswith(f"/{role}")
         assert told["scope"] == arm.group_path()
     assert [e["httpRequest"]["method"] for e in found] == ["DELETE"] * 2 + ["PUT"] * 2
-    before = {e["resourceId"] for e in events(arm, " and resourceProvider eq "
-                                                   "Microsoft.Authorization")}
-    server.cli(
-        "role", "assignment", "create", "--assignee", identity["appId"],
-        "--role", "Key Vault Reader", "--scope", arm.group_path(),
-    )
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        after = events(arm, " and resourceProvider eq Microsoft.Authorization")
-        if new := [e for e in after if e["resourceId"] not in before]:
-            break
-        time.sleep(0.1)
-    assert {e["caller"] for e in new} == {"strongroom (on the host)"}
+
+
+@pytest.mark.parametrize("way", ["a role assignment", "an identity with a role"])
+def test_a_role_given_on_the_host_is_told(arm, server, way):
+    def grants():
+        found = events(arm, " and resourceProvider eq Microsoft.Authorization")
+        return {event["resourceId"]: event for event in found}
+
+    identity = server.create_identity(vault_name("told"))
+    before = set(grants())
+    role, where = ["--role", "Key Vault Reader"], ["--scope", arm.group_path()]
+    if way == "a role assignment":
+        assignee = ["--assignee", identity["appId"]]
+        server.cli("role", "assignment", "create", *assignee, *role, *where)
+    else:
+        name = ["--name", vault_name("told")]
+        identity = json.loads(server.cli("identity", "create-for-rbac", *name, *role, *where))
+    until(lambda: set(grants()) > before)
+    (event,) = [event for id_, event in grants().items() if id_ not in before]
+    assert event["caller"] == "strongroom (on the host)"
+    assert event["operationName"]["value"] == f"{ASSIGNMENTS}/write"
+    assert event["resourceId"].startswith(f"{arm.group_path()}/providers/{ASSIGNMENTS}/")
+    told = json.loads(event["properties"]["responseBody"])["properties"]
+    assert told["principalId"] == object_of(server, identity)
+    assert told["roleDefinitionId"].endswith("/21090545-7ca7-4776-b22c-e363652d74d2")
+    assert told["scope"] == arm.group_path()
 
 
 def test_only_who_may_read_it_does(arm, server):

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 
+from ports import free_port
 from raw import fetch
 from strongroom import Strongroom
 from test_audit import found, records
@@ -54,11 +55,6 @@ def hierarchy(server):
 
 DER = serialization.Encoding.DER
 ROOT = Path(__file__).parents[3]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def issuer(raw, name, authority, **profile):

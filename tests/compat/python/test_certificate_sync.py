@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from authority import loaded, public_bytes
 from moments import Moments
-from smtp_server import free_port
+from ports import free_port
 from strongroom import Strongroom
 from test_certificates import made, policy_of
 

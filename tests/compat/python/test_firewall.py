@@ -10,6 +10,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 from azure.keyvault.secrets import SecretClient
 
+from arm import until
 from forge import header_and_claims
 
 OPTIONS = ("--config", str(Path(__file__).with_name("network.toml")))
@@ -136,8 +137,7 @@ def test_locked_out_the_host_gets_back_in(server, vault):
     assert shown["publicNetworkAccess"] == "Enabled"
     assert shown["networkAcls"]["defaultAction"] == "Allow"
     assert shown["networkAcls"]["ipRules"] == [{"value": "192.0.2.7/32"}], "kept"
-    records = server.cli("audit", "tail", "--lines", "200")
-    assert "VaultUnlock" in records
+    until(lambda: "VaultUnlock" in server.cli("audit", "tail", "--lines", "200"))
 
 
 def test_a_deleted_vault_is_no_vault_until_it_is_recovered(server, vault):

@@ -25,7 +25,8 @@ def server(issuer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("strongroom")
     config = folder / "strongroom.toml"
     config.write_text(
-        f'[[trusted_issuer]]\nissuer = "{issuer.url}"\naudience = "{AUDIENCE}"\n'
+        f'[[trusted_issuer]]\nissuer = "{issuer.url}"\naudience = "api://strongroom-vaults"\n'
+        f'graph_audience = "{AUDIENCE}"\n'
         f'ca_file = "{issuer.ca_file}"\n'
     )
     server = Strongroom(folder, "--config", config)

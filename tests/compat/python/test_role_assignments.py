@@ -321,7 +321,8 @@ def test_who_governs_vaults_gives_no_access_to_data(server, raw, arm, name, role
     oid = who.object_id
     server.cli("role", "assignment", "create", "--assignee", who.identity["appId"],
                "--role", role, "--scope", scope)
-    assert who.arm.send("GET", server.vault_id()).status == 200 or role == "Key Vault Administrator"
+    # `vaults/*/read`, which is all that an administrator may read of vaults, reads the vault too.
+    assert who.arm.send("GET", server.vault_id()).status == 200
     for at in (scope, server.vault_id(), f"{server.vault_id()}/secrets/{name}"):
         answer = put(who.arm, at, SECRETS_USER, oid)
         refused(answer, 403, "AuthorizationFailed")

@@ -6,11 +6,19 @@ import uuid
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from arm import management_url
 from issuer import Issuer
+from raw import Raw
 from strongroom import Strongroom
 
 AUDIENCE = "api://strongroom-compat"
+AUDIENCES = {
+    "vault": AUDIENCE,
+    "management": "api://strongroom-compat-management",
+    "graph": "api://strongroom-compat-graph",
+}
 PRINCIPAL = str(uuid.uuid4())
+GOVERNOR = str(uuid.uuid4())
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +29,23 @@ def issuer(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(issuer, tmp_path_factory):
+def governor(tmp_path_factory):
+    """An issuer that the control plane and Graph trust, too."""
+    issuer = Issuer(tmp_path_factory.mktemp("governor"))
+    yield issuer
+    issuer.close()
+
+
+@pytest.fixture(scope="module")
+def server(issuer, governor, tmp_path_factory):
     folder = tmp_path_factory.mktemp("strongroom")
     config = folder / "strongroom.toml"
     config.write_text(
         f'[[trusted_issuer]]\nissuer = "{issuer.url}"\naudience = "{AUDIENCE}"\n'
         f'ca_file = "{issuer.ca_file}"\nrequired_claims = {{ workload = "compat" }}\n'
+        f'[[trusted_issuer]]\nissuer = "{governor.url}"\naudience = "{AUDIENCE}"\n'
+        f'management_audience = "{AUDIENCES["management"]}"\n'
+        f'graph_audience = "{AUDIENCES["graph"]}"\nca_file = "{governor.ca_file}"\n'
     )
     server = Strongroom(folder, "--config", config)
     try:
@@ -106,6 +125,40 @@ def test_a_key_that_the_issuer_does_not_publish(server, issuer):
     bearer = token(issuer, key="hidden")
     del issuer.keys["hidden"]
     assert get(server, bearer).status == 401
+
+
+def statuses(server, bearer):
+    """What each of the three services says to a token, and the code of its refusal."""
+    vault = get(server, bearer)
+    subscription = f"/subscriptions/{server.ready['subscriptionId']}?api-version=2022-12-01"
+    management = Raw(management_url(server), server.ready["caFile"], bearer)
+    management = management.send("GET", subscription)
+    graph = Raw(server.ready["graph"], server.ready["caFile"], bearer)
+    graph = graph.send("GET", "/v1.0/users")
+    return {"vault": vault, "management": management, "graph": graph}
+
+
+def test_the_control_plane_takes_no_token_of_an_issuer_of_vaults(server, issuer):
+    """However it is made out: the principal even owns the subscription."""
+    scope = f"/subscriptions/{server.ready['subscriptionId']}"
+    server.cli("role", "assignment", "create", "--assignee-object-id", GOVERNOR,
+               "--role", "Owner", "--scope", scope)
+    grant(server, GOVERNOR)
+    for audience in [*AUDIENCES.values(), management_url(server), server.ready["graph"]]:
+        found = statuses(server, token(issuer, aud=audience, oid=GOVERNOR))
+        assert (found["vault"].status == 200) == (audience == AUDIENCE), audience
+        assert found["management"].status == found["graph"].status == 401, audience
+        assert found["management"].code == "InvalidAuthenticationTokenTenant"
+
+
+def test_a_token_opens_the_service_that_it_is_for(server, governor):
+    for meant, audience in AUDIENCES.items():
+        bearer = governor.token(aud=audience, oid=GOVERNOR)
+        found = statuses(server, bearer)
+        opened = {service for service, answer in found.items() if answer.status == 200}
+        assert opened == {meant}
+        refused = {answer.status for service, answer in found.items() if service != meant}
+        assert refused == {401}
 
 
 def test_a_stranger_cannot_take_our_own_issuers_name(server, issuer):

@@ -11,6 +11,13 @@ use super::tools;
 /// A workspace of its own: the SDK's dependencies are no part of Strongroom's tree.
 pub(super) const RUST_MANIFEST: &str = "tests/compat/rust/Cargo.toml";
 
+/// The Python tests that run `az`.
+const WITH_AZ: &[&str] = &["test_az.py", "test_tasks.py"];
+
+/// More workers than cores: tests wait more than they compute. The tests of a file stay with one
+/// worker, and so with the one server of the file.
+const WORKERS: [&str; 3] = ["--numprocesses=3", "--dist=loadfile", "--max-worker-restart=0"];
+
 pub(super) fn python(place: &Place) -> Outcome {
     let suite = place.root().join("tests/compat/python");
     let python = tools::python(place, &suite.join("requirements.txt"));
@@ -25,6 +32,7 @@ pub(super) fn python(place: &Place) -> Outcome {
         Ok(python) => {
             let mut command = Command::new(python);
             command.current_dir(&suite).args(["-m", "pytest", "-p", "no:cacheprovider"]);
+            command.args(WORKERS);
             against_server(place, &mut command, Counts::of_python)
         }
     }
@@ -34,12 +42,16 @@ pub(super) fn python(place: &Place) -> Outcome {
 pub(super) fn az(place: &Place) -> Outcome {
     let suite = place.root().join("tests/compat/python");
     let python = tools::python(place, &suite.join("requirements.txt"));
-    match python.and_then(|python| Ok((python, tools::azure_cli(place)?))) {
+    let installed = python.and_then(|python| {
+        tools::json_query(place)?;
+        Ok((python, tools::azure_cli(place)?))
+    });
+    match installed {
         Err(why) => Outcome::Skipped(why),
         Ok((python, az)) => {
             let mut command = Command::new(python);
             command.current_dir(&suite).env("STRONGROOM_AZ", az);
-            command.args(["-m", "pytest", "-p", "no:cacheprovider", "test_az.py"]);
+            command.args(["-m", "pytest", "-p", "no:cacheprovider"]).args(WITH_AZ);
             against_server(place, &mut command, Counts::of_python)
         }
     }

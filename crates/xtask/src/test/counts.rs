@@ -89,6 +89,9 @@ mod tests {
             "collected 43 items\n==== 2 failed, 40 passed, 1 error in 12.3s (0:00:12) ====";
         assert_eq!(Counts::of_python(pytest), Counts { passed: 40, failed: 3 });
         assert_eq!(Counts::of_python("5 passed in 0.4s"), Counts { passed: 5, failed: 0 });
+        let xdist = "bringing up nodes...\n....F [100%]\nFAILED a.py::b - worker 'gw1' crashed\n\
+            1 failed, 4 passed, 2 skipped in 3.1s";
+        assert_eq!(Counts::of_python(xdist), Counts { passed: 4, failed: 1 });
         let node = "# tests 13\n# suites 0\n# pass 12\n# fail 1\n# cancelled 0";
         assert_eq!(Counts::of_javascript(node), Counts { passed: 12, failed: 1 });
     }

@@ -49,6 +49,11 @@ pub(super) fn web_server(place: &Place) -> Result<(), String> {
     if answers_to("/usr/sbin/nginx", "-v") { Ok(()) } else { debian(place, &["nginx"]) }
 }
 
+/// What the pages of docs/tasks take answers of the command line apart with.
+pub(super) fn json_query(place: &Place) -> Result<(), String> {
+    if answers("jq") { Ok(()) } else { debian(place, &["jq"]) }
+}
+
 /// What asks our ACME server for certificates.
 pub(super) fn acme_clients(place: &Place) -> Result<(), String> {
     if answers("certbot") && answers("lego") { Ok(()) } else { debian(place, &["certbot", "lego"]) }
