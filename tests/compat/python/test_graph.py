@@ -11,6 +11,7 @@ from raw import Raw
 from strongroom import Strongroom
 
 AUDIENCE = "api://strongroom-graph"
+VAULT_AUDIENCE = "api://strongroom-vaults"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def server(issuer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("strongroom")
     config = folder / "strongroom.toml"
     config.write_text(
-        f'[[trusted_issuer]]\nissuer = "{issuer.url}"\naudience = "api://strongroom-vaults"\n'
+        f'[[trusted_issuer]]\nissuer = "{issuer.url}"\naudience = "{VAULT_AUDIENCE}"\n'
         f'graph_audience = "{AUDIENCE}"\n'
         f'ca_file = "{issuer.ca_file}"\n'
     )
@@ -139,8 +140,10 @@ def test_groups_and_their_members(graph, server, pipeline):
 
 def test_a_person_of_a_trusted_issuer(server, issuer, graph):
     oid = str(uuid.uuid4())
-    bearer = issuer.token(aud=AUDIENCE, oid=oid, idtyp="user", upn="ada@example.com")
-    ada = Graph(server, bearer)
+    ada_is = {"oid": oid, "idtyp": "user", "upn": "ada@example.com"}
+    for_graph = issuer.token(aud=AUDIENCE, **ada_is)
+    for_vaults = issuer.token(aud=VAULT_AUDIENCE, **ada_is)
+    ada = Graph(server, for_graph)
     me = ada.get("/me").json()
     assert (me["id"], me["userPrincipalName"]) == (oid, "ada@example.com")
     wanted = "userPrincipalName eq 'ada@example.com'"
@@ -163,7 +166,9 @@ def test_a_person_of_a_trusted_issuer(server, issuer, graph):
         "role", "assignment", "create", "--assignee", "ada@example.com",
         "--role", "Key Vault Secrets Officer", "--scope", server.vault_id(),
     )
-    server.raw(token=bearer).set("adas")
+    server.raw(token=for_vaults).set("adas")
+    assert server.raw(token=for_graph).call("GET", "/secrets").status == 401
+    assert Graph(server, for_vaults).get("/me").status == 401
     server.cli("user", "delete", "--id", "ada@example.com")
     assert graph.found("/users", filter=wanted) == []
 
