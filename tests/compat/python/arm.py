@@ -87,8 +87,8 @@ def vault_name(prefix="v"):
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
-def management_client(server, identity=None):
-    """What a user writes, with the installation's own endpoints."""
+def management_client(server, identity=None, kind=KeyVaultManagementClient):
+    """A client of a management SDK as a user writes it, with the installation's own endpoints."""
     owner = server.ready["owner"]
     credential = ClientSecretCredential(
         "adfs",
@@ -97,7 +97,7 @@ def management_client(server, identity=None):
         authority=server.ready["authority"],
     )
     url = management_url(server)
-    return KeyVaultManagementClient(
+    return kind(
         credential,
         server.ready["subscriptionId"],
         base_url=url,

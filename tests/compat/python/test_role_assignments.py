@@ -6,7 +6,6 @@ import uuid
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.models import (
     Permission,
@@ -14,7 +13,7 @@ from azure.mgmt.authorization.models import (
     RoleDefinition,
 )
 
-from arm import Arm, management_url
+from arm import Arm, management_client
 from raw import Raw
 
 VERSION = "2022-04-01"
@@ -28,21 +27,7 @@ USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 
 
 def sdk(server, identity=None):
-    """What a user writes, with the installation's own endpoints."""
-    owner = server.ready["owner"]
-    credential = ClientSecretCredential(
-        "adfs",
-        identity["appId"] if identity else owner["clientId"],
-        identity["password"] if identity else owner["clientSecret"],
-        authority=server.ready["authority"],
-    )
-    url = management_url(server)
-    return AuthorizationManagementClient(
-        credential,
-        server.ready["subscriptionId"],
-        base_url=url,
-        credential_scopes=[f"{url}/.default"],
-    )
+    return management_client(server, identity, AuthorizationManagementClient)
 
 
 @pytest.fixture(scope="module")
